@@ -1,0 +1,13 @@
+// The Kernel of the process that runs this code: libc's wrappers, nothing between.
+#pragma once
+
+#include <memory>
+
+#include "engine/os/kernel.hpp"
+
+namespace vcpr::os {
+
+/// EINTR is retried where the call can be repeated; everything else is passed through as it comes.
+std::unique_ptr<Kernel> linux_kernel();
+
+}  // namespace vcpr::os

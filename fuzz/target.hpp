@@ -1,0 +1,45 @@
+// What a fuzz target is, and the list of those linked into this program.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace vcpr::fuzz {
+
+/// Receives one line per step of a run that is being explained.
+using Explain = std::function<void(std::string_view)>;
+
+/// One target. `run` never rejects an input: it returns normally, or a violation aborts in a function named after the
+/// invariant. With `explain` set it tells what it does; what it does is the same.
+struct Target {
+  std::string_view name;
+  std::string_view proves;  ///< one sentence
+  void (*run)(std::span<const std::uint8_t> input, const Explain* explain);
+  /// Structure-aware mutation in place; returns the new size (0: let the engine's own mutations do it).
+  std::size_t (*mutate)(std::uint8_t* data, std::size_t size, std::size_t capacity, std::uint32_t seed) = nullptr;
+  /// Text form of an input, where the input is a scenario; identity with parse.
+  std::string (*print)(std::span<const std::uint8_t> input) = nullptr;
+  /// Bytes of a text form; throws nothing, returns an empty optional-like pair on error.
+  std::string (*parse)(std::string_view text, std::string& error) = nullptr;
+};
+
+/// Registered by static objects, in order of name.
+std::span<const Target* const> targets();
+const Target* find_target(std::string_view name);
+
+struct Registration {
+  explicit Registration(const Target& target);
+};
+
+/// One per file in fuzz/targets/: VCPR_FUZZ_TARGET(cpr_state, "one sentence", run, mutate, print, parse)
+#define VCPR_FUZZ_TARGET(target_name, sentence, ...)                                 \
+  namespace {                                                                        \
+  const ::vcpr::fuzz::Target registered_target{#target_name, sentence, __VA_ARGS__}; \
+  const ::vcpr::fuzz::Registration registration{registered_target};                  \
+  }
+
+}  // namespace vcpr::fuzz
