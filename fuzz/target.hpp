@@ -3,32 +3,41 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <expected>
 #include <functional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace vcpr::fuzz {
 
 /// Receives one line per step of a run that is being explained.
 using Explain = std::function<void(std::string_view)>;
 
+using Bytes = std::vector<std::uint8_t>;
+
 /// One target. `run` never rejects an input: it returns normally, or a violation aborts in a function named after the
-/// invariant. With `explain` set it tells what it does; what it does is the same.
+/// invariant.
 struct Target {
   std::string_view name;
   std::string_view proves;  ///< one sentence
-  void (*run)(std::span<const std::uint8_t> input, const Explain* explain);
-  /// Structure-aware mutation in place; returns the new size (0: let the engine's own mutations do it).
+  /// Returns a hash over everything the run did (a target on the machine: Machine::hash()). Equal inputs give equal
+  /// hashes, in one process or two: the replay main runs each input twice and fails where they differ. With `explain`
+  /// set it tells what it does; what it does is the same.
+  std::uint64_t (*run)(std::span<const std::uint8_t> input, const Explain* explain);
+  /// Structure-aware mutation in place; returns the new size (0: let the engine's own mutations do it). Equal
+  /// arguments give equal mutants.
   std::size_t (*mutate)(std::uint8_t* data, std::size_t size, std::size_t capacity, std::uint32_t seed) = nullptr;
   /// Text form of an input, where the input is a scenario; identity with parse.
   std::string (*print)(std::span<const std::uint8_t> input) = nullptr;
-  /// Bytes of a text form; throws nothing, returns an empty optional-like pair on error.
-  std::string (*parse)(std::string_view text, std::string& error) = nullptr;
+  /// Bytes of a text form, or what is wrong with it: line, and why. A target has both print and parse, or neither.
+  std::expected<Bytes, std::string> (*parse)(std::string_view text) = nullptr;
 };
 
 /// Registered by static objects, in order of name.
 std::span<const Target* const> targets();
+/// Null when no target has that name.
 const Target* find_target(std::string_view name);
 
 struct Registration {
