@@ -94,7 +94,8 @@ class Decimal {
   std::uint8_t size_ = 0;
 };
 
-/// The name in quotes with every byte outside printable ASCII as \xNN, cut after 64 bytes: names come from streams.
+/// The name in quotes, with quotes, backslashes and every byte outside printable ASCII as \xNN; cut after 64 bytes of
+/// the name, then `"..."` ends with dots outside the quotes.
 std::string quoted(std::string_view name);
 
 }  // namespace vcpr

@@ -8,11 +8,9 @@
 
 #include "engine/os/error.hpp"
 #include "engine/wire/inbox.hpp"
+#include "engine/wire/service_byte.hpp"
 
 namespace vcpr::wire {
-
-/// The byte that carries a descriptor in a transfer stream.
-inline constexpr std::byte kServiceByte{0x20};
 
 /// Never reads past its span, never copies it. A failed read leaves the offset where the field begins.
 class Reader {
@@ -26,10 +24,10 @@ class Reader {
   bool at_end() const { return offset_ == bytes_.size(); }
 
   /// `what` names the field in the error. truncated at the offset of the field's first byte.
-  Expected<std::uint8_t> u8(std::string_view what);
-  Expected<std::uint16_t> be16(std::string_view what);
-  Expected<std::uint32_t> be32(std::string_view what);
-  Expected<std::uint64_t> be64(std::string_view what);
+  Expected<std::uint8_t> u8(std::string_view what) { return big_endian<std::uint8_t>(what); }
+  Expected<std::uint16_t> be16(std::string_view what) { return big_endian<std::uint16_t>(what); }
+  Expected<std::uint32_t> be32(std::string_view what) { return big_endian<std::uint32_t>(what); }
+  Expected<std::uint64_t> be64(std::string_view what) { return big_endian<std::uint64_t>(what); }
   /// A view into the stream, valid while the bytes live.
   Expected<std::span<const std::byte>> bytes(std::uint64_t count, std::string_view what);
   /// u8 length, then that many bytes, no NUL.
@@ -47,6 +45,18 @@ class Reader {
   std::size_t descriptors_left() const { return descriptors_.size(); }
 
  private:
+  template <class Integer>
+  Expected<Integer> big_endian(std::string_view what) {
+    if (remaining() < sizeof(Integer)) return truncated(sizeof(Integer), what);
+    Integer value = 0;
+    for (std::byte byte : bytes_.subspan(offset_, sizeof(Integer))) {
+      value = static_cast<Integer>(std::uint64_t{value} << 8 | std::to_integer<std::uint64_t>(byte));
+    }
+    offset_ += sizeof(Integer);
+    return value;
+  }
+  std::unexpected<Error> truncated(std::uint64_t wanted, std::string_view what) const;
+
   std::span<const std::byte> bytes_;
   std::uint64_t offset_ = 0;
   std::span<ArrivedFd> descriptors_;

@@ -7,8 +7,12 @@
 #include <string_view>
 
 #include "engine/wire/outbox.hpp"
+#include "engine/wire/service_byte.hpp"
 
 namespace vcpr::wire {
+
+/// What a counted string can hold: its length is one byte.
+inline constexpr std::size_t kCountedStringBytes = 255;
 
 class Writer {
  public:
@@ -21,7 +25,7 @@ class Writer {
   void be64(std::uint64_t value);
   void bytes(std::span<const std::byte> bytes);
   void text(std::string_view text);  ///< the characters only
-  /// u8 length, then the characters; at most 255 of them.
+  /// u8 length, then the characters; at most kCountedStringBytes of them.
   void counted_string(std::string_view text);
   /// One service byte on which `number` rides.
   void descriptor(int number);

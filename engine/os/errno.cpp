@@ -1,0 +1,101 @@
+#include "engine/os/errno.hpp"
+
+namespace vcpr::os {
+
+std::string_view name(Errno error) {
+  switch (error) {
+    case Errno::none:
+      return "OK";
+    case Errno::eperm:
+      return "EPERM";
+    case Errno::enoent:
+      return "ENOENT";
+    case Errno::eintr:
+      return "EINTR";
+    case Errno::eio:
+      return "EIO";
+    case Errno::e2big:
+      return "E2BIG";
+    case Errno::ebadf:
+      return "EBADF";
+    case Errno::eagain:
+      return "EAGAIN";
+    case Errno::enomem:
+      return "ENOMEM";
+    case Errno::eacces:
+      return "EACCES";
+    case Errno::efault:
+      return "EFAULT";
+    case Errno::ebusy:
+      return "EBUSY";
+    case Errno::eexist:
+      return "EEXIST";
+    case Errno::enodev:
+      return "ENODEV";
+    case Errno::enotdir:
+      return "ENOTDIR";
+    case Errno::eisdir:
+      return "EISDIR";
+    case Errno::einval:
+      return "EINVAL";
+    case Errno::enfile:
+      return "ENFILE";
+    case Errno::emfile:
+      return "EMFILE";
+    case Errno::enotty:
+      return "ENOTTY";
+    case Errno::efbig:
+      return "EFBIG";
+    case Errno::enospc:
+      return "ENOSPC";
+    case Errno::espipe:
+      return "ESPIPE";
+    case Errno::erofs:
+      return "EROFS";
+    case Errno::epipe:
+      return "EPIPE";
+    case Errno::erange:
+      return "ERANGE";
+    case Errno::enametoolong:
+      return "ENAMETOOLONG";
+    case Errno::enosys:
+      return "ENOSYS";
+    case Errno::eloop:
+      return "ELOOP";
+    case Errno::ebadfd:
+      return "EBADFD";
+    case Errno::enotsock:
+      return "ENOTSOCK";
+    case Errno::edestaddrreq:
+      return "EDESTADDRREQ";
+    case Errno::emsgsize:
+      return "EMSGSIZE";
+    case Errno::eprototype:
+      return "EPROTOTYPE";
+    case Errno::eopnotsupp:
+      return "EOPNOTSUPP";
+    case Errno::eaddrinuse:
+      return "EADDRINUSE";
+    case Errno::eaddrnotavail:
+      return "EADDRNOTAVAIL";
+    case Errno::econnreset:
+      return "ECONNRESET";
+    case Errno::enobufs:
+      return "ENOBUFS";
+    case Errno::eisconn:
+      return "EISCONN";
+    case Errno::enotconn:
+      return "ENOTCONN";
+    case Errno::etoomanyrefs:
+      return "ETOOMANYREFS";
+    case Errno::econnrefused:
+      return "ECONNREFUSED";
+    case Errno::einprogress:
+      return "EINPROGRESS";
+    case Errno::gone:
+      return "GONE";
+  }
+  return "E?";
+}
+
+}  // namespace vcpr::os
