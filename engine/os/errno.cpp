@@ -14,6 +14,8 @@ std::string_view name(Errno error) {
       return "EINTR";
     case Errno::eio:
       return "EIO";
+    case Errno::enxio:
+      return "ENXIO";
     case Errno::e2big:
       return "E2BIG";
     case Errno::ebadf:
@@ -62,6 +64,8 @@ std::string_view name(Errno error) {
       return "ENOSYS";
     case Errno::eloop:
       return "ELOOP";
+    case Errno::eoverflow:
+      return "EOVERFLOW";
     case Errno::ebadfd:
       return "EBADFD";
     case Errno::enotsock:
@@ -72,8 +76,14 @@ std::string_view name(Errno error) {
       return "EMSGSIZE";
     case Errno::eprototype:
       return "EPROTOTYPE";
+    case Errno::eprotonosupport:
+      return "EPROTONOSUPPORT";
+    case Errno::esocktnosupport:
+      return "ESOCKTNOSUPPORT";
     case Errno::eopnotsupp:
       return "EOPNOTSUPP";
+    case Errno::eafnosupport:
+      return "EAFNOSUPPORT";
     case Errno::eaddrinuse:
       return "EADDRINUSE";
     case Errno::eaddrnotavail:
