@@ -37,6 +37,13 @@ class Reader {
     return remaining() > ahead ? bytes_.data() + offset_ + ahead : nullptr;
   }
   std::span<const std::byte> rest() const { return bytes_.subspan(offset_); }
+  /// The next `count` bytes, consumed; null when fewer are left. For a reader that words its own errors.
+  const std::byte* take(std::uint64_t count) {
+    if (remaining() < count) return nullptr;
+    const std::byte* field = bytes_.data() + offset_;
+    offset_ += count;
+    return field;
+  }
 
   /// A service byte and the descriptor that came with or before it. bad_service_byte, missing_descriptor (none came,
   /// or the next one came later than the byte), truncated.
