@@ -19,7 +19,9 @@ inline constexpr std::size_t kDescriptorsPerMessage = 16;
 enum class Progress : std::uint8_t { done, would_block };
 
 /// Sends an Outbox over a non-blocking stream socket, a piece per call; a message carries at most
-/// kDescriptorsPerMessage descriptors, and none arrives later than its byte.
+/// kDescriptorsPerMessage descriptors, and none arrives later than its byte: descriptors ride on a message's first
+/// byte (net/unix/af_unix.c, unix_stream_sendmsg), and the message reaches as far as the last of their bytes, or to the
+/// end of the stream with the last of them all. Each is sent once, also when the socket takes only part of the bytes.
 class SocketSender {
  public:
   SocketSender(os::Kernel& kernel, const Outbox& out) : kernel_(kernel), out_(out) {}
@@ -27,6 +29,12 @@ class SocketSender {
   Expected<Progress> advance(int socket);
 
  private:
+  struct Message {
+    std::span<const std::byte> bytes;
+    std::span<const RidingFd> riding;  ///< all on the first of the bytes
+  };
+  Message next_message() const;
+
   os::Kernel& kernel_;
   const Outbox& out_;
   std::uint64_t sent_bytes_ = 0;
@@ -43,11 +51,15 @@ class SocketReceiver {
   Expected<Progress> advance(int socket);
 
  private:
+  /// Owns every descriptor of a message before anything can fail, then stores its bytes.
+  Expected<void> keep(std::span<const std::byte> data, std::span<const std::byte> control);
+
   os::Kernel& kernel_;
   Inbox& in_;
 };
 
-/// Writes a whole stream into an empty memfd; its offset is left at the end, as QEMU does.
+/// Writes a whole stream into an empty memfd; its offset is left at the end, as QEMU does. os_error (ENOSPC), gone;
+/// then the memfd holds a part and is of no use.
 Expected<void> write_memfd(os::Kernel& kernel, int memfd, std::span<const std::byte> bytes);
 /// Rewinds and reads a whole memfd. too_long beyond kMaxStateBytes, os_error, gone.
 Expected<std::vector<std::byte>> read_memfd(os::Kernel& kernel, int memfd);
