@@ -1,6 +1,7 @@
 // Inputs as files: text where the target has a text form and the name ends in .txt, bytes otherwise.
 #pragma once
 
+#include <cstdint>
 #include <expected>
 #include <filesystem>
 #include <string>

@@ -1,0 +1,45 @@
+// What libFuzzer, AFL++ and honggfuzz call in a fuzz target.
+#include <cstdio>
+#include <cstdlib>
+
+#include "fuzz/target.hpp"
+
+// libFuzzer's own mutations. Weak: the drivers of other engines may not have it, and never call our mutator.
+extern "C" __attribute__((weak)) std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t size,
+                                                              std::size_t capacity);
+
+extern "C" int LLVMFuzzerInitialize(int* argc, char*** argv);
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t capacity,
+                                               unsigned seed);
+
+namespace {
+
+/// One mutation in this many is the engine's own, so that no byte string is out of reach.
+constexpr unsigned kOwnMutationEvery = 4;
+
+const vcpr::fuzz::Target& the_target() {
+  static const vcpr::fuzz::Target& target = *vcpr::fuzz::targets().front();
+  return target;
+}
+
+}  // namespace
+
+int LLVMFuzzerInitialize(int* /*argc*/, char*** /*argv*/) {
+  if (vcpr::fuzz::targets().size() == 1) return 0;
+  std::fputs("this program must hold exactly one target\n", stderr);
+  std::exit(2);
+}
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  the_target().run({data, size}, nullptr);
+  return 0;
+}
+
+std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t capacity, unsigned seed) {
+  const auto mutate = the_target().mutate;
+  if (mutate != nullptr && seed % kOwnMutationEvery != 0) {
+    if (const std::size_t mutated = mutate(data, size, capacity, seed); mutated != 0) return mutated;
+  }
+  return LLVMFuzzerMutate != nullptr ? LLVMFuzzerMutate(data, size, capacity) : size;
+}
