@@ -6,38 +6,67 @@
 #include <string_view>
 
 #include "engine/os/error.hpp"
+#include "engine/store/keyed_list.hpp"
 
 namespace vcpr::store {
 
-/// Object ids of one iommufd (kernel: allocated from 1 upward in one namespace).
+/// Object ids of one iommufd, which gives them out from 1 upward in one namespace (kernel
+/// drivers/iommu/iommufd/main.c).
 struct DeviceIds {
   std::int32_t devid = 0;
   std::uint32_t ioas_id = 0;
-  std::uint32_t hwpt_id = 0;
+  std::uint32_t hwpt_id = 0;  ///< 0: none, an emulated (mdev) device sits in the IOAS itself
   bool operator==(const DeviceIds&) const = default;
 };
 
-/// name -> ids, names unique, O(1).
+/// name -> ids, names unique, every operation but walking O(1).
 class DeviceRecords {
  public:
-  DeviceRecords();
+  DeviceRecords() = default;
   DeviceRecords(DeviceRecords&&) noexcept;
   DeviceRecords& operator=(DeviceRecords&&) noexcept;
-  ~DeviceRecords();
-  /// duplicate_key, bad_text, bad_length; bad_value for a devid below 1 or an id of 0.
+
+  /// duplicate_key, bad_text and bad_length (check_name), bad_value for a devid below 1 or an IOAS 0, too_long
+  /// (kMaxEntries).
   Expected<void> add(std::string_view device, DeviceIds ids);
   Expected<DeviceIds> find(std::string_view device) const;  ///< missing_key
   Expected<void> remove(std::string_view device);           ///< missing_key
-  std::size_t size() const;
-  /// By position in order of insertion (a load keeps the order of the stream).
+
+  std::size_t size() const { return records_.size(); }
   struct Record {
-    std::string_view device;
+    std::string_view device;  ///< dies with the next change
     DeviceIds ids;
+    bool operator==(const Record&) const = default;
   };
-  Record at(std::size_t position) const;
+  /// Walks the records in order of insertion; a load keeps the order of the stream.
+  class Iterator;
+  Iterator begin() const;
+  Iterator end() const;
 
  private:
-  // the room's owner fills this in
+  KeyedList<DeviceIds> records_;
 };
+
+class DeviceRecords::Iterator {
+ public:
+  Iterator(const DeviceRecords& records, std::uint32_t position) : records_(&records), position_(position) {}
+  Record operator*() const { return {records_->records_.key_at(position_).name, records_->records_.value(position_)}; }
+  Iterator& operator++() {
+    position_ = records_->records_.next(position_);
+    return *this;
+  }
+  bool operator==(const Iterator&) const = default;
+
+ private:
+  const DeviceRecords* records_;
+  std::uint32_t position_;
+};
+
+inline DeviceRecords::Iterator DeviceRecords::begin() const {
+  return {*this, records_.first()};
+}
+inline DeviceRecords::Iterator DeviceRecords::end() const {
+  return {*this, KeyedList<DeviceIds>::kNowhere};
+}
 
 }  // namespace vcpr::store
