@@ -97,7 +97,8 @@ struct Description;
 
 struct Field {
   std::string_view name = {};
-  std::string_view type = {};  ///< as a vmdescription prints it
+  std::string_view type = {};            ///< as a vmdescription prints it
+  std::string_view length_name = "len";  ///< of a counted text's length
   Kind kind{};
   Shape shape = Shape::one;
   Rule rule = Rule::any;

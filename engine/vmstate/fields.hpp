@@ -40,6 +40,8 @@ struct FieldBuilder {
   constexpr FieldBuilder as(std::string_view type) const {
     return with(&Field::type, type).with(&Field::is_whole, true);
   }
+  /// What the length in front of a counted text is called.
+  constexpr FieldBuilder length(std::string_view name) const { return with(&Field::length_name, name); }
   /// Pointers: 0x31 before each element that is there.
   constexpr FieldBuilder marked() const { return with(&Field::shape, Shape::marked_pointers); }
   /// Versioned struct: loaded and saved as this version of the nested description.
