@@ -1,0 +1,110 @@
+#include <algorithm>
+
+#include "properties/machine/fault.hpp"
+#include "properties/scenario/parts.hpp"
+#include "properties/scenario/scenario.hpp"
+
+namespace vcpr::scenario {
+
+namespace {
+
+template <class Enum>
+void wrap(Enum& value, std::uint8_t count) {
+  value = static_cast<Enum>(static_cast<std::uint8_t>(value) % count);
+}
+
+/// Into low .. high, unchanged when there already.
+template <class Number>
+void wrap(Number& value, std::uint64_t low, std::uint64_t high) {
+  if (value >= low && value <= high) return;
+  value = static_cast<Number>(low + value % (high - low + 1));
+}
+
+void normalise_value(Entry& entry, std::size_t position) {
+  switch (entry.object) {
+    case Object::eventfd:
+      return;
+    case Object::memfd:
+      return wrap(entry.value, 0, kMaxMemfdBytes);
+    case Object::vfio_group:
+    case Object::vfio_device:
+      return wrap(entry.value, 0, 255);
+    case Object::same_as:
+      return wrap(entry.value, 0, position - 1);
+    default:
+      entry.value = 0;
+  }
+}
+
+void normalise_operand(Event& event, std::size_t entries) {
+  switch (event.action) {
+    case Action::fault:
+      return wrap(event.operand, 1, machine::fault_table().size());
+    case Action::advance:
+      return;
+    case Action::signal:
+    case Action::drop_entry:
+      return wrap(event.operand, 0, std::max<std::size_t>(entries, 1) - 1);
+    default:
+      event.operand = 0;
+  }
+}
+
+void normalise(Event& event, const Scenario& scenario) {
+  wrap(event.action, kActions);
+  wrap(event.handover, 0, scenario.handovers - 1u);
+  wrap(event.call, 0, kMaxPinnedCall);
+  normalise_operand(event, scenario.entries.size());
+  if (event.action != Action::fault || event.times == 0) event.times = 1;
+}
+
+template <class Item>
+void limit(std::vector<Item>& items, std::size_t most) {
+  if (items.size() > most) items.resize(most);
+}
+
+}  // namespace
+
+bool refers_to_entry(const Event& event) {
+  return event.action == Action::signal || event.action == Action::drop_entry;
+}
+
+void normalise(Entry& entry, std::size_t position) {
+  wrap(entry.object, position == 0 ? kObjects - 1 : kObjects);
+  normalise(entry.name);
+  normalise_value(entry, position);
+  bool memfd = entry.object == Object::memfd;
+  entry.seals = memfd ? entry.seals & kAllSeals : std::uint8_t{0};
+  if (memfd) wrap(entry.offset, 0, entry.value);
+  if (!memfd) entry.offset = 0;
+  std::uint8_t flags = entry.object == Object::same_as ? 0 : kKeptOnExec;
+  if (entry.object == Object::eventfd || entry.object == Object::socket) flags |= kNonBlocking;
+  if (entry.object == Object::eventfd) flags |= kSemaphore;
+  entry.flags &= flags;
+}
+
+void normalise(Scenario& scenario) {
+  wrap(scenario.mode, kModes);
+  wrap(scenario.accept, kAccepts);
+  wrap(scenario.claiming, kClaimings);
+  wrap(scenario.handovers, 1, kMaxHandovers);
+  wrap(scenario.descriptor_limit, 8, 1024);
+  wrap(scenario.socket_buffer, 256, 212992);
+  for (std::uint16_t* timeout : {&scenario.connect_timeout, &scenario.transfer_timeout, &scenario.hang_up_timeout}) {
+    if (*timeout == 0) *timeout = 1;
+  }
+  limit(scenario.entries, kMaxEntries);
+  limit(scenario.devices, kMaxDevices);
+  bool claims = scenario.claiming == Claiming::listed && !scenario.entries.empty();
+  limit(scenario.claims, claims ? kMaxClaims : 0);
+  for (std::size_t at = 0; at < scenario.entries.size(); ++at) normalise(scenario.entries[at], at);
+  for (Device& device : scenario.devices) device.index %= kNameIndices;
+  for (std::uint16_t& claim : scenario.claims) wrap(claim, 0, scenario.entries.size() - 1);
+  for (Event& event : scenario.events) normalise(event, scenario);
+  if (scenario.entries.empty()) std::erase_if(scenario.events, refers_to_entry);
+  limit(scenario.events, kMaxEvents);
+  std::ranges::stable_sort(scenario.events, {},
+                           [](const Event& event) { return std::pair(event.handover, event.call); });
+}
+
+}  // namespace vcpr::scenario
