@@ -1,111 +1,72 @@
 #include "engine/os/errno.hpp"
 
+#include <algorithm>
+#include <utility>
+
 namespace vcpr::os {
 
+namespace {
+
+using enum Errno;
+
+constexpr std::pair<Errno, std::string_view> kNames[] = {
+    {none, "OK"},
+    {eperm, "EPERM"},
+    {enoent, "ENOENT"},
+    {eintr, "EINTR"},
+    {eio, "EIO"},
+    {enxio, "ENXIO"},
+    {e2big, "E2BIG"},
+    {ebadf, "EBADF"},
+    {eagain, "EAGAIN"},
+    {enomem, "ENOMEM"},
+    {eacces, "EACCES"},
+    {efault, "EFAULT"},
+    {ebusy, "EBUSY"},
+    {eexist, "EEXIST"},
+    {enodev, "ENODEV"},
+    {enotdir, "ENOTDIR"},
+    {eisdir, "EISDIR"},
+    {einval, "EINVAL"},
+    {enfile, "ENFILE"},
+    {emfile, "EMFILE"},
+    {enotty, "ENOTTY"},
+    {efbig, "EFBIG"},
+    {enospc, "ENOSPC"},
+    {espipe, "ESPIPE"},
+    {erofs, "EROFS"},
+    {epipe, "EPIPE"},
+    {erange, "ERANGE"},
+    {enametoolong, "ENAMETOOLONG"},
+    {enosys, "ENOSYS"},
+    {eloop, "ELOOP"},
+    {eoverflow, "EOVERFLOW"},
+    {ebadfd, "EBADFD"},
+    {enotsock, "ENOTSOCK"},
+    {edestaddrreq, "EDESTADDRREQ"},
+    {emsgsize, "EMSGSIZE"},
+    {eprototype, "EPROTOTYPE"},
+    {eprotonosupport, "EPROTONOSUPPORT"},
+    {esocktnosupport, "ESOCKTNOSUPPORT"},
+    {eopnotsupp, "EOPNOTSUPP"},
+    {eafnosupport, "EAFNOSUPPORT"},
+    {eaddrinuse, "EADDRINUSE"},
+    {eaddrnotavail, "EADDRNOTAVAIL"},
+    {econnreset, "ECONNRESET"},
+    {enobufs, "ENOBUFS"},
+    {eisconn, "EISCONN"},
+    {enotconn, "ENOTCONN"},
+    {etoomanyrefs, "ETOOMANYREFS"},
+    {econnrefused, "ECONNREFUSED"},
+    {einprogress, "EINPROGRESS"},
+    {gone, "GONE"},
+};
+
+}  // namespace
+
 std::string_view name(Errno error) {
-  switch (error) {
-    case Errno::none:
-      return "OK";
-    case Errno::eperm:
-      return "EPERM";
-    case Errno::enoent:
-      return "ENOENT";
-    case Errno::eintr:
-      return "EINTR";
-    case Errno::eio:
-      return "EIO";
-    case Errno::enxio:
-      return "ENXIO";
-    case Errno::e2big:
-      return "E2BIG";
-    case Errno::ebadf:
-      return "EBADF";
-    case Errno::eagain:
-      return "EAGAIN";
-    case Errno::enomem:
-      return "ENOMEM";
-    case Errno::eacces:
-      return "EACCES";
-    case Errno::efault:
-      return "EFAULT";
-    case Errno::ebusy:
-      return "EBUSY";
-    case Errno::eexist:
-      return "EEXIST";
-    case Errno::enodev:
-      return "ENODEV";
-    case Errno::enotdir:
-      return "ENOTDIR";
-    case Errno::eisdir:
-      return "EISDIR";
-    case Errno::einval:
-      return "EINVAL";
-    case Errno::enfile:
-      return "ENFILE";
-    case Errno::emfile:
-      return "EMFILE";
-    case Errno::enotty:
-      return "ENOTTY";
-    case Errno::efbig:
-      return "EFBIG";
-    case Errno::enospc:
-      return "ENOSPC";
-    case Errno::espipe:
-      return "ESPIPE";
-    case Errno::erofs:
-      return "EROFS";
-    case Errno::epipe:
-      return "EPIPE";
-    case Errno::erange:
-      return "ERANGE";
-    case Errno::enametoolong:
-      return "ENAMETOOLONG";
-    case Errno::enosys:
-      return "ENOSYS";
-    case Errno::eloop:
-      return "ELOOP";
-    case Errno::eoverflow:
-      return "EOVERFLOW";
-    case Errno::ebadfd:
-      return "EBADFD";
-    case Errno::enotsock:
-      return "ENOTSOCK";
-    case Errno::edestaddrreq:
-      return "EDESTADDRREQ";
-    case Errno::emsgsize:
-      return "EMSGSIZE";
-    case Errno::eprototype:
-      return "EPROTOTYPE";
-    case Errno::eprotonosupport:
-      return "EPROTONOSUPPORT";
-    case Errno::esocktnosupport:
-      return "ESOCKTNOSUPPORT";
-    case Errno::eopnotsupp:
-      return "EOPNOTSUPP";
-    case Errno::eafnosupport:
-      return "EAFNOSUPPORT";
-    case Errno::eaddrinuse:
-      return "EADDRINUSE";
-    case Errno::eaddrnotavail:
-      return "EADDRNOTAVAIL";
-    case Errno::econnreset:
-      return "ECONNRESET";
-    case Errno::enobufs:
-      return "ENOBUFS";
-    case Errno::eisconn:
-      return "EISCONN";
-    case Errno::enotconn:
-      return "ENOTCONN";
-    case Errno::etoomanyrefs:
-      return "ETOOMANYREFS";
-    case Errno::econnrefused:
-      return "ECONNREFUSED";
-    case Errno::einprogress:
-      return "EINPROGRESS";
-    case Errno::gone:
-      return "GONE";
-  }
-  return "E?";
+  const auto* found = std::ranges::find(kNames, error, &std::pair<Errno, std::string_view>::first);
+  return found == std::end(kNames) ? "E?" : found->second;
 }
 
 }  // namespace vcpr::os

@@ -9,6 +9,19 @@ namespace {
 /// Names come from streams; longer ones are cut so that a message stays one line.
 constexpr std::size_t kQuotedBytes = 64;
 
+/// In order of the enumeration.
+constexpr std::string_view kNames[] = {
+    "truncated",        "trailing_bytes",     "too_long",           "bad_magic",
+    "bad_version",      "bad_length",         "bad_text",           "bad_value",
+    "bad_marker",       "unknown_subsection", "missing_subsection", "duplicate_subsection",
+    "unknown_section",  "missing_section",    "duplicate_section",  "bad_footer",
+    "bad_command",      "bad_description",    "bad_service_byte",   "missing_descriptor",
+    "extra_descriptor", "lost_descriptor",    "bad_descriptor",     "wrong_kind",
+    "duplicate_key",    "missing_key",        "key_in_use",         "different_descriptor",
+    "same_descriptor",  "unclaimed",          "timed_out",          "peer_closed",
+    "bad_environment",  "bad_state",          "os_error",           "gone"};
+static_assert(std::size(kNames) == static_cast<std::size_t>(ErrorCode::gone) + 1);
+
 std::string join(std::initializer_list<std::string_view> parts) {
   std::size_t size = 0;
   for (std::string_view part : parts) size += part.size();
@@ -21,81 +34,8 @@ std::string join(std::initializer_list<std::string_view> parts) {
 }  // namespace
 
 std::string_view name(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::truncated:
-      return "truncated";
-    case ErrorCode::trailing_bytes:
-      return "trailing_bytes";
-    case ErrorCode::too_long:
-      return "too_long";
-    case ErrorCode::bad_magic:
-      return "bad_magic";
-    case ErrorCode::bad_version:
-      return "bad_version";
-    case ErrorCode::bad_length:
-      return "bad_length";
-    case ErrorCode::bad_text:
-      return "bad_text";
-    case ErrorCode::bad_value:
-      return "bad_value";
-    case ErrorCode::bad_marker:
-      return "bad_marker";
-    case ErrorCode::unknown_subsection:
-      return "unknown_subsection";
-    case ErrorCode::missing_subsection:
-      return "missing_subsection";
-    case ErrorCode::duplicate_subsection:
-      return "duplicate_subsection";
-    case ErrorCode::unknown_section:
-      return "unknown_section";
-    case ErrorCode::missing_section:
-      return "missing_section";
-    case ErrorCode::duplicate_section:
-      return "duplicate_section";
-    case ErrorCode::bad_footer:
-      return "bad_footer";
-    case ErrorCode::bad_command:
-      return "bad_command";
-    case ErrorCode::bad_description:
-      return "bad_description";
-    case ErrorCode::bad_service_byte:
-      return "bad_service_byte";
-    case ErrorCode::missing_descriptor:
-      return "missing_descriptor";
-    case ErrorCode::extra_descriptor:
-      return "extra_descriptor";
-    case ErrorCode::lost_descriptor:
-      return "lost_descriptor";
-    case ErrorCode::bad_descriptor:
-      return "bad_descriptor";
-    case ErrorCode::wrong_kind:
-      return "wrong_kind";
-    case ErrorCode::duplicate_key:
-      return "duplicate_key";
-    case ErrorCode::missing_key:
-      return "missing_key";
-    case ErrorCode::key_in_use:
-      return "key_in_use";
-    case ErrorCode::different_descriptor:
-      return "different_descriptor";
-    case ErrorCode::same_descriptor:
-      return "same_descriptor";
-    case ErrorCode::unclaimed:
-      return "unclaimed";
-    case ErrorCode::timed_out:
-      return "timed_out";
-    case ErrorCode::peer_closed:
-      return "peer_closed";
-    case ErrorCode::bad_environment:
-      return "bad_environment";
-    case ErrorCode::bad_state:
-      return "bad_state";
-    case ErrorCode::os_error:
-      return "os_error";
-    case ErrorCode::gone:
-      return "gone";
-  }
-  return "unknown";
+  auto index = static_cast<std::size_t>(code);
+  return index < std::size(kNames) ? kNames[index] : "unknown";
 }
 
 std::string Error::message() const {
