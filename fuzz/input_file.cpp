@@ -30,7 +30,8 @@ std::expected<Bytes, std::string> read_bytes(const fs::path& path) {
 }
 
 bool is_input(const fs::path& name) {
-  return !name.string().starts_with('.') && name != "README.md";
+  const fs::path kind = name.extension();
+  return !name.string().starts_with('.') && name != "README.md" && kind != ".dict" && kind != ".options";
 }
 
 }  // namespace

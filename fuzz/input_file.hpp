@@ -18,8 +18,8 @@ inline constexpr std::uintmax_t kMaxInputFileBytes = 64u << 20;
 /// target without a text form. The message starts with the path.
 std::expected<Bytes, std::string> read_input(const Target& target, const std::filesystem::path& path);
 
-/// The files that `path` stands for, in order of name: itself, or everything below a folder but names starting with a
-/// dot and README.md.
+/// The files that `path` stands for, in order of name: itself, or everything below a folder but what is no input there:
+/// names that start with a dot, README.md, *.dict, *.options.
 std::expected<std::vector<std::filesystem::path>, std::string> list_inputs(const std::filesystem::path& path);
 
 }  // namespace vcpr::fuzz

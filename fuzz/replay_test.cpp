@@ -73,6 +73,8 @@ TEST_F(Replay, RunsEveryFileBelowAFolder) {
   write("regressions/b", "2");
   write("regressions/.hidden", "3");
   write("README.md", "4");
+  write("sum.dict", "5");
+  write("sum.options", "6");
   const auto result = run(kSum);
   EXPECT_TRUE(result.good());
   EXPECT_EQ(result.files, 2u);
