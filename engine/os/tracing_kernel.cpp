@@ -14,7 +14,7 @@ namespace vcpr::os {
 namespace {
 
 std::string bytes(std::size_t count) {
-  return std::string(Decimal(count)) + " bytes";
+  return std::string(Decimal(count)) + (count == 1 ? " byte" : " bytes");
 }
 
 std::string fds(std::span<const std::byte> control) {
