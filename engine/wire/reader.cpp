@@ -4,7 +4,7 @@ namespace vcpr::wire {
 
 std::unexpected<Error> Reader::truncated(std::uint64_t wanted, std::string_view what) const {
   return refuse_at(ErrorCode::truncated, offset_,
-                   {what, " needs ", Decimal(wanted), " bytes, ", Decimal(remaining()), " are left"});
+                   {what, " ends after ", Decimal(remaining()), " of ", Decimal(wanted), " bytes"});
 }
 
 Expected<std::span<const std::byte>> Reader::bytes(std::uint64_t count, std::string_view what) {
