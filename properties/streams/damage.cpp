@@ -168,7 +168,7 @@ void for_each_damage(const Stream& stream, const FieldMap& map, const Visit& vis
   auto size = static_cast<std::uint32_t>(stream.size());
   for (std::uint32_t offset = 0; offset < size; ++offset) {
     visit({Act::truncate, offset, 0});
-    for (std::uint64_t bits : {0x01, 0x80, 0xff}) visit({Act::flip, offset, bits});
+    for (std::uint64_t bits : {0x01u, 0x80u, 0xffu}) visit({Act::flip, offset, bits});
   }
   for (std::uint32_t index = 0; index < map.fields().size(); ++index) damage_field(stream, map, index, visit);
   auto groups = static_cast<std::uint32_t>(map.groups().size());
@@ -176,7 +176,7 @@ void for_each_damage(const Stream& stream, const FieldMap& map, const Visit& vis
   for (std::uint32_t index = 0; index <= groups; ++index) {
     for (std::uint64_t which = 0; which < subsections().size(); ++which) visit({Act::add_subsection, index, which});
   }
-  for (std::uint64_t junk : {1, 4096}) visit({Act::append, 0, junk});
+  for (std::uint64_t junk : {1u, 4096u}) visit({Act::append, 0, junk});
 }
 
 std::string describe(const FieldMap& map, const Damage& damage) {
