@@ -11,8 +11,16 @@ bool may_share(std::string_view name) {
 
 namespace {
 
-/// A number is its own hash, so whatever is found under it is right.
+/// Unique, so whatever is found under it is right. The kernel gives out the lowest free number, so that numbers lie
+/// close together: doubled, neighbours stay near in the index and yet do not form one long cluster.
+std::uint32_t hash_of_number(int number) {
+  return static_cast<std::uint32_t>(number) << 1;
+}
 constexpr auto kAny = [](std::uint32_t) { return true; };
+
+std::unexpected<Error> missing(Key key) {
+  return refuse(ErrorCode::missing_key, {describe(key), ": is not in the table"});
+}
 
 }  // namespace
 
@@ -61,9 +69,9 @@ Expected<void> DescriptorTable::resave(Key key, os::Kernel& kernel, int number) 
 }
 
 Expected<int> DescriptorTable::find(Key key) const {
-  Expected<std::uint32_t> position = position_of(key);
-  if (!position) return std::unexpected(std::move(position.error()));
-  return entries_.value(*position).number;
+  std::uint32_t position = entries_.find(key);
+  if (position == kNowhere) return missing(key);
+  return entries_.value(position).number;
 }
 
 std::optional<Entry> DescriptorTable::find_number(int number) const {
@@ -131,15 +139,20 @@ Expected<void> DescriptorTable::check_all_claimed(std::span<const Key> optional)
   return {};
 }
 
+void DescriptorTable::reserve(std::size_t entries, std::size_t name_bytes) {
+  entries_.reserve(entries, name_bytes);
+  if (entries > entries_.kScanned) numbers_.reserve(entries);
+}
+
 Expected<std::uint32_t> DescriptorTable::position_of(Key key) const {
   std::uint32_t position = entries_.find(key);
-  if (position == kNowhere) return refuse(ErrorCode::missing_key, {describe(key), ": is not in the table"});
+  if (position == kNowhere) return missing(key);
   return position;
 }
 
 std::uint32_t DescriptorTable::holder_of(int number) const {
   if (entries_.indexed()) {
-    return numbers_.find(static_cast<std::uint32_t>(number), kAny);
+    return numbers_.find(hash_of_number(number), kAny);
   }
   std::uint32_t position = entries_.first();
   while (position != kNowhere && entries_.value(position).number != number) position = entries_.next(position);
@@ -161,7 +174,7 @@ Expected<void> DescriptorTable::insert(Key key, os::Kernel* kernel, int number) 
   if (!was_indexed && entries_.indexed()) {
     relink();
   } else if (was_indexed && holder == kNowhere) {
-    numbers_.insert(static_cast<std::uint32_t>(number), position);
+    numbers_.insert(hash_of_number(number), position);
   }
   kernel_ = kernel;
   ++generation_;
@@ -218,7 +231,7 @@ bool DescriptorTable::drop(std::uint32_t position) {
   std::uint32_t heir = entries_.value(position).next_sharer;
   bool last = leave(position);
   if (entries_.indexed()) {
-    auto hash = static_cast<std::uint32_t>(entries_.value(position).number);
+    auto hash = hash_of_number(entries_.value(position).number);
     if (last) {
       numbers_.erase(hash, position);
     } else if (numbers_.find(hash, kAny) == position) {
@@ -242,7 +255,7 @@ void DescriptorTable::relink() {
     std::uint32_t holder = holder_of(number);
     if (holder == position) holder = kNowhere;
     join(position, holder);
-    if (entries_.indexed() && holder == kNowhere) numbers_.insert(static_cast<std::uint32_t>(number), position);
+    if (entries_.indexed() && holder == kNowhere) numbers_.insert(hash_of_number(number), position);
   }
 }
 

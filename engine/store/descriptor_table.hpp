@@ -77,7 +77,7 @@ class DescriptorTable {
   /// sent (QEMU sends it while the guest still runs and can change it).
   std::uint64_t generation() const { return generation_; }
   /// Room for this many entries without growing. For counts that were verified.
-  void reserve(std::size_t entries, std::size_t name_bytes) { entries_.reserve(entries, name_bytes); }
+  void reserve(std::size_t entries, std::size_t name_bytes);
 
  private:
   static constexpr std::uint32_t kNowhere = HashIndex::kNowhere;
@@ -102,8 +102,7 @@ class DescriptorTable {
   void close_all();
 
   KeyedList<Held> entries_;
-  /// number -> one of its holders, while entries_ is indexed. A number is its own hash: the kernel gives out the lowest
-  /// free one, so they lie close together without clashing.
+  /// number -> one of its holders, while entries_ is indexed.
   HashIndex numbers_;
   os::Kernel* kernel_ = nullptr;
   std::uint64_t generation_ = 0;
