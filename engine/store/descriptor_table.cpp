@@ -60,10 +60,9 @@ Expected<void> DescriptorTable::share(Key key, Key existing) {
 
 Expected<void> DescriptorTable::resave(Key key, os::Kernel& kernel, int number) {
   std::uint32_t position = entries_.find(key);
-  if (position == kNowhere) return save(key, os::Fd(kernel, number));
+  if (position == kNowhere) return adopt(key, kernel, number);
   int held = entries_.value(position).number;
   if (held == number && kernel_ == &kernel) return {};
-  if (kernel_ != &kernel || holder_of(number) == kNowhere) os::Fd(kernel, number).reset();
   return refuse(ErrorCode::different_descriptor,
                 {describe(key), ": holds descriptor ", Decimal(held), " and cannot become ", Decimal(number)});
 }
@@ -120,7 +119,7 @@ Expected<os::Fd> DescriptorTable::take(Key key) {
 
 Expected<int> DescriptorTable::get_parameter(Key key, os::Kernel& kernel, int given, bool incoming) {
   if (incoming) return claim(key);
-  if (Expected<void> saved = save(key, os::Fd(kernel, given)); !saved) return std::unexpected(std::move(saved.error()));
+  if (Expected<void> kept = adopt(key, kernel, given); !kept) return std::unexpected(std::move(kept.error()));
   return given;
 }
 

@@ -41,10 +41,12 @@ class DescriptorTable {
   /// Kernel), same_descriptor (number held, and either name may not share), too_long (kMaxEntries). On error `fd` is
   /// closed unless the table already holds the same number.
   Expected<void> save(Key key, os::Fd fd);
+  /// save for a bare number: on error it stays the caller's, open.
+  Expected<void> adopt(Key key, os::Kernel& kernel, int number) { return insert(key, &kernel, number); }
   /// Adds a further key for a descriptor the table holds already. missing_key (`existing`), and the errors of save.
   Expected<void> share(Key key, Key existing);
-  /// QEMU's cpr_resave_fd: absent -> as save; present with the same number -> nothing (and `number` stays owned as it
-  /// was); present with another -> different_descriptor, and `number` is closed unless the table holds it.
+  /// QEMU's cpr_resave_fd: absent -> adopt; present with the same number -> nothing; present with another ->
+  /// different_descriptor, and `number` stays the caller's.
   Expected<void> resave(Key key, os::Kernel& kernel, int number);
   /// Borrowed number, or missing_key.
   Expected<int> find(Key key) const;
@@ -59,7 +61,7 @@ class DescriptorTable {
   Expected<void> remove(Key key);
   /// Drops the entry without closing: missing_key, same_descriptor while other keys share it.
   Expected<os::Fd> take(Key key);
-  /// QEMU's cpr_get_fd_param. Old process (`incoming` false): saves the descriptor the user gave. New process: claims
+  /// QEMU's cpr_get_fd_param. Old process (`incoming` false): adopts the descriptor the user gave. New process: claims
   /// what came under the key; a missing one is missing_key, never a silent -1.
   Expected<int> get_parameter(Key key, os::Kernel& kernel, int given, bool incoming);
   /// Forgets every entry without closing any: for a refused load whose descriptors belong to the process anyway.
