@@ -7,18 +7,6 @@ namespace vcpr::streams {
 
 namespace {
 
-std::optional<Error> observe(std::span<const std::byte> bytes, StreamKind kind, vmstate::Observer& observer) {
-  switch (kind) {
-    case StreamKind::transfer:
-      return handover::observe_cpr_state(bytes, handover::Encoding::transfer, observer);
-    case StreamKind::exec:
-      return handover::observe_cpr_state(bytes, handover::Encoding::exec, observer);
-    case StreamKind::main:
-      return vmstate::dissect_main_stream(bytes, observer);
-  }
-  return std::nullopt;
-}
-
 /// "fds[3]" of "fds[3].name", "devices[1]" of "devices[1]/ram.version", all of "magic".
 std::string_view group_name(std::string_view path) {
   std::size_t end = path.find_first_of("].");
@@ -40,8 +28,20 @@ std::string_view name(StreamKind kind) {
   return "?";
 }
 
+std::optional<Error> observe(std::span<const std::byte> bytes, StreamKind kind, vmstate::Observer& observer) {
+  switch (kind) {
+    case StreamKind::transfer:
+      return handover::observe_cpr_state(bytes, handover::Encoding::transfer, observer);
+    case StreamKind::exec:
+      return handover::observe_cpr_state(bytes, handover::Encoding::exec, observer);
+    case StreamKind::main:
+      return vmstate::dissect_main_stream(bytes, observer);
+  }
+  return std::nullopt;
+}
+
 FieldMap::FieldMap(std::span<const std::byte> bytes, StreamKind kind) {
-  stopped_ = observe(bytes, kind, *this);
+  stopped_ = streams::observe(bytes, kind, *this);
   end_ = fields_.empty() ? 0 : fields_.back().offset + fields_.back().size;
 }
 

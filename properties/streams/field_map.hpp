@@ -20,6 +20,9 @@ enum class StreamKind : std::uint8_t { transfer, exec, main };
 
 std::string_view name(StreamKind kind);
 
+/// Walks the fields of a stream of this kind as the engine reads them; returns why it stopped, if it did.
+std::optional<Error> observe(std::span<const std::byte> bytes, StreamKind kind, vmstate::Observer& observer);
+
 /// One field; its path lives in the map.
 struct Field {
   std::uint32_t offset = 0;
