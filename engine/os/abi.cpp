@@ -1,4 +1,4 @@
-// Holds the constants of abi.hpp to the system headers that define them.
+// Holds the constants of abi.hpp to the system headers that define them, and compiles the generated headers.
 #include "engine/os/abi.hpp"
 
 #include <fcntl.h>
@@ -10,6 +10,10 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "engine/os/abi/iommufd.hpp"
+#include "engine/os/abi/kvm.hpp"
+#include "engine/os/abi/vfio.hpp"
 
 namespace vcpr::os::abi {
 
