@@ -45,23 +45,44 @@ enum class Call : std::uint8_t {
   execve,
   now,
 };
+inline constexpr std::size_t kCallCount = static_cast<std::size_t>(Call::now) + 1;
 std::string_view name(Call call);
 
-/// Named after call and errno; `none` lets the call go its way. The machine's owner completes the list from
-/// kernel-contract rules: each handler fails where the real one can, with the partial effects the real one has.
+/// Named after call and error; `none` lets the call go its way. A point fires where the handler would meet that
+/// failure, after the checks that come before it in the kernel; a call that does not get there is not touched.
 enum class FaultPoint : std::uint8_t {
   none,
-  eventfd_emfile,
-  eventfd_enomem,
-  memfd_create_emfile,
-  memfd_create_enomem,
+  open_emfile,
+  open_enfile,
+  open_eacces,
+  fcntl_emfile,
+  fcntl_add_seals_ebusy,
+  read_eio,
   write_enospc,
   write_short,
-  read_eintr,
+  pread_eio,
+  pwrite_enospc,
+  pwrite_short,
+  ftruncate_enomem,
+  eventfd_emfile,
+  eventfd_enfile,
+  eventfd_enomem,
+  memfd_create_emfile,
+  memfd_create_enfile,
+  memfd_create_enomem,
+  mmap_enomem,
+  munmap_enomem,
+  mprotect_enomem,
   socket_emfile,
+  socket_enfile,
+  socket_enobufs,
+  socketpair_emfile,
+  bind_enospc,
   accept4_emfile,
+  accept4_enfile,
   connect_econnrefused,
   connect_eagain,
+  connect_enomem,
   sendmsg_enobufs,
   sendmsg_etoomanyrefs,
   sendmsg_short,
@@ -69,9 +90,11 @@ enum class FaultPoint : std::uint8_t {
   recvmsg_emfile_truncates,
   recvmsg_short,
   recvmsg_eagain,
-  fcntl_emfile,
+  poll_eintr,
+  poll_enomem,
   setenv_enomem,
   execve_enoent,
+  execve_eacces,
   execve_enomem,
 };
 
@@ -80,10 +103,12 @@ struct FaultRule {
   Call call{};
   os::Errno error = os::Errno::none;  ///< none: the call succeeds with the effect
   std::string_view name;
-  std::string_view effect;  ///< "the first fitting descriptors are installed, MSG_CTRUNC, the rest released"
+  std::string_view effect;  ///< what the call leaves behind, for people
 };
 
-/// Every fault point, in order of the enumeration.
+/// Every fault point but none, in order of the enumeration.
 std::span<const FaultRule> fault_table();
+/// "none" for FaultPoint::none.
+std::string_view name(FaultPoint point);
 
 }  // namespace vcpr::machine

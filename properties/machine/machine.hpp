@@ -1,15 +1,17 @@
 // The simulated machine: what a VMM can see of Linux, with nothing happening that the input did not ask for.
 //
 // A Machine is constructed per input and never reset. It owns processes, open file descriptions and time; each
-// process image sees it through an os::Kernel. properties/machine/README.md is its contract.
+// process image sees it through an os::Kernel. properties/machine/README.md is its contract, truth.hpp tells what it
+// knows. Not thread safe.
 #pragma once
 
 #include <cstdint>
-#include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
 #include "engine/os/kernel.hpp"
+#include "properties/machine/arena.hpp"
 #include "properties/machine/fault.hpp"
 
 namespace vcpr::machine {
@@ -19,7 +21,8 @@ class Process;
 /// The syscall about to be made, for the schedule and the trace.
 struct CallSite {
   Process* process = nullptr;
-  std::uint64_t number = 0;  ///< counts the calls of the whole machine from 0
+  std::uint64_t number = 0;      ///< counts the calls of the whole machine from 0
+  std::uint64_t own_number = 0;  ///< counts the calls of this process from 0
   Call call{};
 };
 
@@ -29,12 +32,58 @@ class Schedule {
   virtual ~Schedule() = default;
   /// May advance time, raise signals, kill processes, run another process, or return a fault for this very call.
   virtual FaultPoint before(const CallSite& site) = 0;
+  /// A poll found nothing and would sleep. True: something was done, look again. False: the machine goes on to the
+  /// deadline.
+  virtual bool idle(const CallSite&) { return false; }
 };
+
+/// One finished call, as a listener sees it. Views die with the call.
+struct CallRecord {
+  CallSite site;
+  std::uint32_t pid = 0;
+  std::uint32_t image = 0;
+  std::span<const std::uint64_t> arguments;  ///< integers, or sizes in place of buffers
+  std::string_view text;                     ///< path or name, if the call has one
+  std::uint64_t value = 0;                   ///< of a call that succeeded
+  os::Errno error = os::Errno::none;
+  FaultPoint fired = FaultPoint::none;  ///< the fault point that this call met
+};
+
+class Listener {
+ public:
+  virtual ~Listener() = default;
+  virtual void called(const CallRecord& record) = 0;
+};
+
+/// "#12 P1 sendmsg(5, 28, 24, 16384) = 28", with "{fault}" at the end when one fired. One line, no newline.
+std::string format(const CallRecord& record);
 
 /// What differs between kernels and set-ups.
 struct Switches {
   std::uint32_t descriptor_limit = 1024;       ///< RLIMIT_NOFILE of a new process
   std::uint32_t socket_buffer_bytes = 212992;  ///< net.core.wmem_default: what a stream socket takes unread
+  bool privileged = false;                     ///< CAP_SYS_RESOURCE: descriptors in flight are not limited
+  std::uint8_t memfd_noexec = 0;               ///< vm.memfd_noexec: 1 adds MFD_NOEXEC_SEAL, 2 insists on it
+};
+
+/// What a descriptor refers to.
+enum class FileKind : std::uint8_t { eventfd, memfd, file, character_device, socket, pipe, anonymous };
+std::string_view name(FileKind kind);
+
+/// A descriptor that is simply there, as a recorded stream describes it: of the given kind, with no peer.
+struct Described {
+  FileKind kind{};
+  std::string_view link;             ///< of /proc/self/fd/N; empty: the kind's own
+  std::uint32_t mode = 0;            ///< st_mode; 0: the kind's own
+  std::uint64_t size = 0;            ///< of a memfd or file; holes only
+  std::uint32_t seals = 0;           ///< of a memfd or file
+  int status_flags = 2;              ///< as F_GETFL shows them; O_RDWR
+  std::uint64_t offset = 0;          ///< file position
+  std::uint64_t counter = 0;         ///< of an eventfd
+  bool semaphore = false;            ///< of an eventfd
+  std::uint64_t special_device = 0;  ///< st_rdev of a character device
+  bool close_on_exec = false;
+  std::optional<int> number;  ///< of the descriptor, which must be free; none: the lowest free one
 };
 
 class Machine {
@@ -44,38 +93,68 @@ class Machine {
   Machine(const Machine&) = delete;
   Machine& operator=(const Machine&) = delete;
 
-  /// A new process with an empty descriptor table and one image. Lives as long as the machine.
+  /// A new process with an empty descriptor table, an empty environment and one image. Lives as long as the machine.
   Process& spawn();
-  /// Like fork: copies descriptors (sharing descriptions), environment and limits.
+  /// Like fork: copies descriptors (sharing descriptions), address space, environment and limits.
   Process& fork(Process& parent);
 
+  /// May be null. The schedule and the listener must outlive the machine or be taken away.
   void set_schedule(Schedule* schedule);
+  void set_listener(Listener* listener);
+  /// Nanoseconds since the machine began.
   std::uint64_t now() const;
   /// Time moves only by this, or by a poll that nothing else can end: then to its deadline.
   void advance_time(std::uint64_t nanoseconds);
   /// Over every call, argument, result and the state at the end: equal inputs give equal hashes.
   std::uint64_t hash() const;
+  /// Calls begun so far, the one under way included; a call of a dead image is none.
   std::uint64_t calls() const;
 
-  // Truth, for invariants: see truth.hpp.
   struct Impl;
   Impl& impl() { return *impl_; }
+  const Impl& impl() const { return *impl_; }
 
  private:
+  Arena arena_;
   Impl* impl_;
 };
 
+/// One process; made by Machine only.
 class Process {
  public:
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+
   /// The current image's view. A dead or replaced image's Kernel answers gone for ever; it lives as long as the
   /// machine.
   os::Kernel& kernel();
   bool alive() const;
+  /// 1 for the first process of a machine, and so on.
   std::uint32_t pid() const;
-  /// As SIGKILL: descriptors close, the address space goes, at once.
+  /// As SIGKILL: descriptors close, the address space goes, at once. Idempotent.
   void kill();
   /// How many images execve has made, from 0.
   std::uint32_t image() const;
+  /// Path and joined arguments of the last execve, empty before the first.
+  std::string_view command() const;
+
+  // Set-up and probes for tests and tools: they are no calls, leave no trace and ask no schedule.
+
+  /// RLIMIT_NOFILE. Open descriptors beyond it stay open.
+  void set_descriptor_limit(std::uint32_t limit);
+  /// CAP_SYS_RESOURCE.
+  void set_privileged(bool privileged);
+  /// Returns the number, or -1 when the process is dead, the number is taken or beyond the limit.
+  int install(const Described& description);
+  /// Writes into a memfd or file without moving its offset; false when it is none or memory runs out.
+  bool fill(int fd, std::uint64_t offset, std::span<const std::byte> bytes);
+  /// A load or store of the CPU; false where it would fault (SIGSEGV, SIGBUS). No partial store.
+  bool load(os::UserAddr address, std::span<std::byte> bytes);
+  bool store(os::UserAddr address, std::span<const std::byte> bytes);
+
+ protected:
+  Process() = default;
+  ~Process() = default;
 };
 
 }  // namespace vcpr::machine

@@ -1,0 +1,115 @@
+#include "properties/machine/machine.hpp"
+
+#include "properties/machine/hash.hpp"
+#include "properties/machine/memory.hpp"
+#include "properties/machine/state.hpp"
+#include "properties/machine/unix_socket.hpp"
+
+namespace vcpr::machine {
+
+Machine::Machine(const Switches& switches) : impl_(arena_.make<Impl>(arena_, switches)) {}
+
+// Everything of a machine lies in its arena and owns nothing outside.
+Machine::~Machine() = default;
+
+Process& Machine::spawn() {
+  auto* made = impl_->arena.make<ProcessState>(*impl_, ++impl_->process_count);
+  (impl_->last_process != nullptr ? impl_->last_process->next : impl_->first_process) = made;
+  impl_->last_process = made;
+  return *made;
+}
+
+Process& Machine::fork(Process& parent) {
+  const ProcessState& from = state_of(parent);
+  Process& child = spawn();
+  ProcessState& to = state_of(child);
+  for (std::uint32_t number = 0; number < from.table.end(); ++number) {
+    const Slot* slot = from.table.find(static_cast<int>(number));
+    if (slot == nullptr) continue;
+    acquire(*slot->description);
+    to.table.put(impl_->arena, number, *slot->description, slot->close_on_exec);
+  }
+  to.space.copy_from(impl_->arena, from.space);
+  to.environment.copy_from(impl_->arena, from.environment);
+  to.descriptor_limit = from.descriptor_limit;
+  to.can_exceed_limits = from.can_exceed_limits;
+  return child;
+}
+
+void Machine::set_schedule(Schedule* schedule) {
+  impl_->schedule = schedule;
+}
+void Machine::set_listener(Listener* listener) {
+  impl_->listener = listener;
+}
+std::uint64_t Machine::now() const {
+  return impl_->now;
+}
+std::uint64_t Machine::calls() const {
+  return impl_->calls;
+}
+
+void Machine::advance_time(std::uint64_t nanoseconds) {
+  const std::uint64_t limit = os::Deadline::never().nanoseconds;
+  impl_->now = nanoseconds > limit - impl_->now ? limit : impl_->now + nanoseconds;
+  impl_->trace.word(impl_->now);
+}
+
+namespace {
+
+void hash_process(Hasher& hasher, const ProcessState& process) {
+  hasher.word(process.lives);
+  hasher.word(process.images);
+  for (std::uint32_t number = 0; number < process.table.end(); ++number) {
+    const Slot* slot = process.table.find(static_cast<int>(number));
+    if (slot == nullptr) continue;
+    hasher.word(number);
+    hasher.word(slot->description->id);
+    hasher.word(slot->close_on_exec);
+  }
+  for (const Variable* each = process.environment.first(); each != nullptr; each = each->next) {
+    hasher.text(each->name);
+    hasher.text(each->value);
+  }
+  for (const Mapping* each = process.space.first(); each != nullptr; each = each->next) {
+    hasher.word(each->start);
+    hasher.word(each->length);
+    hasher.word(static_cast<std::uint64_t>(each->protection));
+  }
+}
+
+void hash_description(Hasher& hasher, const Description& description) {
+  hasher.word(description.references);
+  if (description.references == 0) return;
+  hasher.word(static_cast<std::uint64_t>(description.kind));
+  hasher.word(static_cast<std::uint64_t>(description.flags));
+  hasher.word(description.offset);
+  hasher.word(description.counter);
+  if (description.memory != nullptr) {
+    hasher.word(description.memory->size());
+    hasher.word(description.memory->seals());
+    description.memory->pages().for_each([&](std::uint64_t index, const std::byte* page) {
+      hasher.word(index);
+      hasher.bytes({page, kPageBytes});
+    });
+  }
+  if (description.socket == nullptr) return;
+  for (const Message* each = description.socket->first; each != nullptr; each = each->next) {
+    hasher.bytes({each->data + each->consumed, each->size - each->consumed});
+    for (std::uint32_t i = 0; i < each->fd_count; ++i) hasher.word(each->fds[i]->id);
+  }
+}
+
+}  // namespace
+
+std::uint64_t Machine::hash() const {
+  Hasher hasher = impl_->trace;
+  hasher.word(impl_->calls);
+  hasher.word(impl_->now);
+  for (const ProcessState* each = impl_->first_process; each != nullptr; each = each->next) hash_process(hasher, *each);
+  for (const Description* each = impl_->first_description; each != nullptr; each = each->next)
+    hash_description(hasher, *each);
+  return hasher.value();
+}
+
+}  // namespace vcpr::machine

@@ -1,0 +1,144 @@
+// The whole state of a machine, for its own rooms: handlers, truth and tests of the machine.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "properties/machine/address_space.hpp"
+#include "properties/machine/description.hpp"
+#include "properties/machine/descriptor_table.hpp"
+#include "properties/machine/environment.hpp"
+#include "properties/machine/hash.hpp"
+#include "properties/machine/log.hpp"
+#include "properties/machine/machine.hpp"
+
+namespace vcpr::machine {
+
+struct Socket;
+
+/// A descriptor that was asked for and was not open.
+struct BadDescriptor {
+  std::uint64_t call_number = 0;
+  Process* process = nullptr;
+  std::uint32_t image = 0;
+  int number = -1;
+  Call call{};
+};
+
+/// A call on a blocking descriptor that on Linux would sleep, or a poll without deadline that nothing ends.
+struct WouldBlock {
+  std::uint64_t call_number = 0;
+  Process* process = nullptr;
+  int number = -1;  ///< -1: poll
+  Call call{};
+};
+
+/// One change of an eventfd's counter.
+struct Signal {
+  std::uint64_t call_number = 0;
+  Process* process = nullptr;
+  std::uint32_t description = 0;
+  bool written = false;     ///< or read
+  std::uint64_t value = 0;  ///< added, or taken away
+};
+
+/// A fault point that was met.
+struct FaultMet {
+  std::uint64_t call_number = 0;
+  Process* process = nullptr;
+  FaultPoint point{};
+};
+
+/// A name at which connect() finds a socket. Those in the file system outlive the socket, abstract ones do not.
+struct BoundName {
+  std::string_view path;
+  Socket* socket = nullptr;  ///< null once it is closed
+  std::uint64_t inode = 0;
+  BoundName* next = nullptr;
+};
+
+struct ProcessState final : Process {
+  ProcessState(Machine::Impl& of, std::uint32_t number);
+  ~ProcessState() = default;
+
+  Machine::Impl& machine;
+  DescriptorTable table;
+  AddressSpace space;
+  Environment environment;
+  std::string_view command_line;
+  os::Kernel* current = nullptr;  ///< of the current image; its earlier ones are gone
+  ProcessState* next = nullptr;
+  std::uint32_t id;
+  std::uint32_t images = 0;
+  std::uint32_t descriptor_limit = 0;
+  bool lives = true;
+  bool can_exceed_limits = false;
+  std::uint64_t call_count = 0;
+  std::uint32_t calls_of[kCallCount] = {};
+};
+
+struct Machine::Impl {
+  Impl(Arena& memory, const Switches& chosen) : arena(memory), switches(chosen) {}
+
+  Arena& arena;
+  Switches switches;
+  Schedule* schedule = nullptr;
+  Listener* listener = nullptr;
+  bool in_schedule = false;
+  std::uint64_t now = 0;
+  std::uint64_t calls = 0;
+  std::uint64_t current_call = 0;  ///< number of the one under way
+  Hasher trace;
+  ProcessState* first_process = nullptr;
+  ProcessState* last_process = nullptr;
+  std::uint32_t process_count = 0;
+  Description* first_description = nullptr;
+  Description* last_description = nullptr;
+  Description* dying = nullptr;
+  bool tearing_down = false;
+  std::uint32_t description_count = 0;
+  std::uint32_t open_descriptions = 0;
+  std::uint64_t next_inode = 1000;
+  BoundName* names = nullptr;
+  std::uint32_t in_flight = 0;          ///< descriptors in messages not yet received
+  std::uint32_t sockets_in_flight = 0;  ///< those of them that are sockets
+  Log<BadDescriptor> bad_descriptors;
+  Log<WouldBlock> would_block;
+  Log<Signal> signals;
+  Log<FaultMet> faults;
+};
+
+/// One call under way, as its handler sees it.
+struct Context {
+  Machine::Impl& machine;
+  ProcessState& process;
+  Call call;
+  FaultPoint fault;                     ///< asked for by the schedule
+  FaultPoint met = FaultPoint::none;    ///< and reached
+  std::span<const std::byte> output{};  ///< what the call wrote into the caller's buffer, for the trace
+
+  /// True once, at the place where the real handler would meet this failure.
+  bool fires(FaultPoint point) {
+    if (fault != point || met != FaultPoint::none) return false;
+    met = point;
+    return true;
+  }
+  /// Null after recording that `number` is not open.
+  Slot* find(int number);
+  /// EAGAIN; a fact when the description is a blocking one.
+  std::unexpected<os::Errno> would_block(int number, const Description& description);
+  /// Whether that many numbers are free below the limit.
+  bool has_free_number(std::uint32_t count = 1) const;
+  /// Opens the lowest free number at or above `from`; the reference is the caller's new one. EMFILE.
+  os::Result<int> install(Description& description, bool close_on_exec, std::uint32_t from = 0);
+};
+
+ProcessState& state_of(Process& process);
+/// Removes a descriptor from its table and drops its reference.
+void close_descriptor(ProcessState& process, std::uint32_t number);
+
+/// Copies of text in the arena.
+std::string_view keep_text(Arena& arena, std::string_view text);
+void forget_text(Arena& arena, std::string_view text);
+
+}  // namespace vcpr::machine
