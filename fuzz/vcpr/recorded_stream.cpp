@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::string_view kMainMagic = "QEVM";
 
-StreamKind recognise(const streams::Stream& bytes, std::string_view text) {
+streams::StreamKind recognise(const streams::Stream& bytes, std::string_view text) {
   if (text.starts_with(kMainMagic)) return streams::StreamKind::main;
   FieldMap as_transfer(bytes, streams::StreamKind::transfer);
   if (!as_transfer.stopped()) return streams::StreamKind::transfer;

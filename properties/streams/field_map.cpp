@@ -35,7 +35,7 @@ std::optional<Error> observe(std::span<const std::byte> bytes, StreamKind kind, 
     case StreamKind::exec:
       return handover::observe_cpr_state(bytes, handover::Encoding::exec, observer);
     case StreamKind::main:
-      return vmstate::dissect_main_stream(bytes, observer);
+      return vmstate::dissect_main_stream(bytes, observer).error;
   }
   return std::nullopt;
 }

@@ -122,6 +122,12 @@ Answer take(store::DescriptorTable& table, Key key) {
   return taken ? Answer(taken->number()) : std::unexpected(taken.error().code);
 }
 
+/// A bare number stays the caller's when it is refused: close it, unless an entry holds it.
+Answer keep_or_close(Answer answered, const store::DescriptorTable& table, os::Kernel& kernel, int offered) {
+  if (!answered && offered >= 0 && !table.find_number(offered)) (void)kernel.close(offered);
+  return answered;
+}
+
 }  // namespace
 
 Answer apply(store::DescriptorTable& table, os::Kernel& kernel, const Operation& operation, int offered) {
@@ -132,9 +138,9 @@ Answer apply(store::DescriptorTable& table, os::Kernel& kernel, const Operation&
     case Verb::share:
       return answer(table.share(key, operation.existing()));
     case Verb::resave:
-      return answer(table.resave(key, kernel, offered));
+      return keep_or_close(answer(table.resave(key, kernel, offered)), table, kernel, offered);
     case Verb::parameter:
-      return answer(table.get_parameter(key, kernel, offered, false));
+      return keep_or_close(answer(table.get_parameter(key, kernel, offered, false)), table, kernel, offered);
     case Verb::find:
       return answer(table.find(key));
     case Verb::claim:

@@ -47,7 +47,7 @@ class Model {
   std::vector<Held> entries_;
 };
 
-/// The same operation on the real table; a number that `take` hands out is closed here.
+/// The same operation on the real table; what `take` hands out, and what is refused, is closed here.
 Answer apply(store::DescriptorTable& table, os::Kernel& kernel, const Operation& operation, int offered);
 
 }  // namespace vcpr::table

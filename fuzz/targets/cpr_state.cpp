@@ -1,0 +1,58 @@
+// Proves that a CPR state from a socket is either refused at a byte of it, with nothing left behind, or loaded in full.
+#include <cstdlib>
+
+#include "fuzz/explain_calls.hpp"
+#include "fuzz/refusal.hpp"
+#include "fuzz/target.hpp"
+#include "properties/invariants/invariants.hpp"
+#include "properties/streams/delivery.hpp"
+
+namespace {
+
+using namespace vcpr;
+
+void hold(const invariants::World& world) {
+  if (auto violation = check(world, invariants::Moment::end)) report(*violation);
+}
+
+/// What a loaded state saves is what it was loaded from.
+void check_loaded(invariants::World world, const handover::CprState& state, std::span<const std::byte> stream) {
+  wire::Outbox again;
+  if (!save_cpr_state(state, handover::Encoding::transfer, again)) std::abort();
+  invariants::SavedTwice twice{handover::Encoding::transfer, stream, again.bytes};
+  if (world.damaged != nullptr) world.saved_twice = &twice;
+  world.new_side.state = &state;
+  world.loaded = true;
+  hold(world);
+}
+
+std::uint64_t run(std::span<const std::uint8_t> bytes, const fuzz::Explain* explain) {
+  const streams::TransferInput input = streams::decode_transfer(bytes);
+  machine::Machine machine;
+  fuzz::ExplainCalls calls(machine, explain);
+  if (explain) (*explain)(describe(input));
+  streams::Delivery delivery(machine);
+  const auto rides = delivery.prepare(input);
+  Expected<handover::CprState> state = delivery.run(input, rides);
+  if (explain) (*explain)(state ? "loaded" : "refused: " + state.error().message());
+
+  invariants::World world{.machine = &machine, .new_side = {.process = &delivery.target()}};
+  const invariants::DamagedLoad load{handover::Encoding::transfer, input.stream, &state, 0};
+  // What other writers leave out is not a state of QEMU 10.1, which is what these compare with.
+  if (input.peer == handover::Peer::current) world.damaged = &load;
+  if (!state) fuzz::refusal_names_a_byte_of_the_stream(state.error(), input.stream.size());
+  if (state) check_loaded(world, *state, input.stream);
+  state = std::unexpected(Error{});
+  world.damaged = nullptr;
+  hold(world);
+  return machine.hash();
+}
+
+std::size_t mutate(std::uint8_t* data, std::size_t size, std::size_t capacity, std::uint32_t seed) {
+  return streams::mutate_input(streams::StreamKind::transfer, data, size, capacity, seed);
+}
+
+VCPR_FUZZ_TARGET(cpr_state, "a CPR state from a socket is refused at a byte, leaving nothing, or loaded in full", run,
+                 mutate)
+
+}  // namespace

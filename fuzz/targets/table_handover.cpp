@@ -1,0 +1,42 @@
+// Proves that a handover of the table, whatever happens meanwhile, ends with every invariant holding.
+#include <algorithm>
+
+#include "fuzz/target.hpp"
+#include "properties/scenario/run.hpp"
+
+namespace {
+
+using namespace vcpr;
+
+std::uint64_t run(std::span<const std::uint8_t> input, const fuzz::Explain* explain) {
+  const scenario::Outcome outcome = scenario::run(scenario::decode(input), explain);
+  if (explain) {
+    for (const std::string& ending : outcome.endings) (*explain)("attempt ends: " + ending);
+  }
+  if (outcome.violation) invariants::report(*outcome.violation);
+  return outcome.hash;
+}
+
+std::size_t mutate(std::uint8_t* data, std::size_t size, std::size_t capacity, std::uint32_t seed) {
+  scenario::Scenario scenario = scenario::decode({data, size});
+  scenario::mutate(scenario, seed);
+  const std::vector<std::uint8_t> bytes = scenario::encode(scenario);
+  if (bytes.size() > capacity) return 0;
+  std::ranges::copy(bytes, data);
+  return bytes.size();
+}
+
+std::string print(std::span<const std::uint8_t> input) {
+  return scenario::print(scenario::decode(input));
+}
+
+std::expected<fuzz::Bytes, std::string> parse(std::string_view text) {
+  auto scenario = scenario::parse(text);
+  if (!scenario) return std::unexpected(scenario.error().message());
+  return scenario::encode(*scenario);
+}
+
+VCPR_FUZZ_TARGET(table_handover, "a handover of the table ends with every invariant holding, whatever happens", run,
+                 mutate, print, parse)
+
+}  // namespace
