@@ -1,0 +1,188 @@
+#include <unordered_map>
+
+#include "engine/vmstate/codec.hpp"
+#include "engine/vmstate/main_stream.hpp"
+#include "engine/vmstate/main_stream_reader.hpp"
+#include "engine/vmstate/vmdescription.hpp"
+
+namespace vcpr::vmstate {
+
+namespace {
+
+class MainLoader {
+ public:
+  MainLoader(const Configuration& ours, const SectionTable& sections, wire::Reader& in)
+      : ours_(ours), sections_(sections), in_(in), loaded_(sections.size()) {}
+
+  Expected<MainStreamFacts> load() {
+    if (auto done = read_main_header(in_); !done) return std::unexpected(std::move(done.error()));
+    if (auto done = load_configuration(); !done) return std::unexpected(std::move(done.error()));
+    for (std::size_t records = 0;; ++records) {
+      if (records == kMaxRecords) return refuse_at(ErrorCode::too_long, in_.offset(), {"too many sections"});
+      auto head = read_record_head(in_);
+      if (!head) return std::unexpected(std::move(head.error()));
+      if (head->type == SectionType::end) break;
+      if (auto done = record(*head); !done) return std::unexpected(std::move(done.error()));
+    }
+    if (auto done = check_complete(); !done) return std::unexpected(std::move(done.error()));
+    if (auto done = load_description(); !done) return std::unexpected(std::move(done.error()));
+    if (auto done = expect_end(in_); !done) return std::unexpected(std::move(done.error()));
+    return std::move(facts_);
+  }
+
+ private:
+  /// What has arrived of a registered section.
+  struct Arrival {
+    bool begun = false;
+    bool complete = false;
+  };
+  /// A FULL section as it was read, for the comparison with the vmdescription.
+  struct Seen {
+    const Section* section = nullptr;
+    std::uint32_t version = 0;
+    std::uint64_t size = 0;
+  };
+
+  Expected<void> load_configuration() {
+    auto done = read_configuration(in_, facts_.configuration);
+    if (!done) return done;
+    auto same = agree(ours_, facts_.configuration);
+    if (!same) same.error().offset = kMainHeaderBytes;
+    return same;
+  }
+
+  Expected<void> record(const RecordHead& head) {
+    switch (head.type) {
+      case SectionType::command:
+        return command(head);
+      case SectionType::start:
+      case SectionType::full:
+        return begin(head);
+      case SectionType::part:
+      case SectionType::last_part:
+        return go_on(head);
+      default:
+        return refuse_at(ErrorCode::unknown_section, head.offset, {"a ", name(head.type), " section here"});
+    }
+  }
+
+  Expected<void> command(const RecordHead& head) {
+    switch (head.command) {
+      case Command::open_return_path:
+        facts_.opens_return_path = true;
+        return {};
+      case Command::ping:
+        facts_.pings.push_back(head.ping);
+        return {};
+      case Command::switchover_start:
+        facts_.has_switchover_start = true;
+        return {};
+      default:
+        return refuse_at(ErrorCode::bad_command, head.offset, {name(head.command), " has no place in CPR"});
+    }
+  }
+
+  Expected<void> begin(const RecordHead& head) {
+    const Section* section = sections_.find(head.idstr, head.instance_id);
+    bool in_parts = head.type == SectionType::start;
+    if (section == nullptr || in_parts != (section->iterable != nullptr)) {
+      return refuse_at(ErrorCode::unknown_section, head.offset,
+                       {"nothing here takes the ", name(head.type), " section ", head.text()});
+    }
+    Arrival& arrival = loaded_[section->section_id];
+    if (arrival.begun) return refuse_at(ErrorCode::duplicate_section, head.offset, {head.text(), " came before"});
+    if (!ids_.emplace(head.section_id, section).second) {
+      return refuse_at(ErrorCode::duplicate_section, head.offset,
+                       {head.text(), ": section id ", Decimal(head.section_id), " is taken"});
+    }
+    if (head.version > section->version) {
+      return refuse_at(
+          ErrorCode::bad_version, head.offset,
+          {head.text(), ": version ", Decimal(head.version), " is newer than ", Decimal(section->version)});
+    }
+    arrival = {.begun = true, .complete = !in_parts};
+    return in_parts ? load_part(*section, head, head.version) : load_full(*section, head);
+  }
+
+  Expected<void> go_on(const RecordHead& head) {
+    auto known = ids_.find(head.section_id);
+    bool open = known != ids_.end() && !loaded_[known->second->section_id].complete;
+    if (!open) {
+      return refuse_at(ErrorCode::unknown_section, head.offset, {"no open section has id ", Decimal(head.section_id)});
+    }
+    loaded_[known->second->section_id].complete = head.type == SectionType::last_part;
+    return load_part(*known->second, head, versions_[head.section_id]);
+  }
+
+  Expected<void> load_part(const Section& section, const RecordHead& head, std::uint32_t version) {
+    versions_[head.section_id] = version;
+    return closed(section, head, section.iterable->load_part(in_, version));
+  }
+
+  Expected<void> load_full(const Section& section, const RecordHead& head) {
+    std::uint64_t begin = in_.offset();
+    auto done = load_erased(*section.description, head.version, section.object, in_, {});
+    seen_.push_back({&section, head.version, in_.offset() - begin});
+    return closed(section, head, std::move(done));
+  }
+
+  Expected<void> closed(const Section& section, const RecordHead& head, Expected<void> done) {
+    if (!done) {
+      done.error().text = section.text() + ": " + done.error().text;
+      return done;
+    }
+    return read_footer(in_, head);
+  }
+
+  Expected<void> check_complete() {
+    for (std::size_t id = 0; id < loaded_.size(); ++id) {
+      if (loaded_[id].complete) continue;
+      return refuse_at(ErrorCode::missing_section, in_.offset() - 1,
+                       {sections_[id].text(), loaded_[id].begun ? " has no END" : " did not come"});
+    }
+    return {};
+  }
+
+  Expected<void> load_description() {
+    if (in_.at_end()) return {};
+    auto text = read_description_text(in_);
+    if (!text) return std::unexpected(std::move(text.error()));
+    std::uint64_t begin = in_.offset() - text->size();
+    auto description = parse_vmdescription(*text);
+    if (!description) {
+      description.error().offset = begin + description.error().offset.value_or(0);
+      return std::unexpected(std::move(description.error()));
+    }
+    facts_.is_described = true;
+    auto differ = [begin](std::string_view text_of) {
+      return refuse_at(ErrorCode::bad_description, begin, {"it does not describe ", text_of, " as it came"});
+    };
+    if (description->devices.size() != seen_.size()) return differ("the sections");
+    for (std::size_t index = 0; index < seen_.size(); ++index) {
+      if (!describes(description->devices[index], seen_[index])) return differ(seen_[index].section->text());
+    }
+    return {};
+  }
+
+  static bool describes(const DeviceSchema& device, const Seen& seen) {
+    return device.name == seen.section->idstr && device.instance_id == seen.section->instance_id &&
+           device.is_described && device.state.version == seen.version && device.state.size == seen.size;
+  }
+
+  const Configuration& ours_;
+  const SectionTable& sections_;
+  wire::Reader& in_;
+  MainStreamFacts facts_;
+  std::vector<Arrival> loaded_;                                ///< by our section id
+  std::unordered_map<std::uint32_t, const Section*> ids_;      ///< by the sender's section id
+  std::unordered_map<std::uint32_t, std::uint32_t> versions_;  ///< of sections in parts, by the sender's id
+  std::vector<Seen> seen_;
+};
+
+}  // namespace
+
+Expected<MainStreamFacts> load_main_stream(const Configuration& ours, const SectionTable& sections, wire::Reader& in) {
+  return MainLoader(ours, sections, in).load();
+}
+
+}  // namespace vcpr::vmstate

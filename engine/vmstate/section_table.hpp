@@ -1,0 +1,92 @@
+// Who saves and loads each section of a main stream.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/os/error.hpp"
+#include "engine/vmstate/fields.hpp"
+#include "engine/wire/reader.hpp"
+#include "engine/wire/writer.hpp"
+
+namespace vcpr::vmstate {
+
+inline constexpr std::size_t kMaxIdstrBytes = 255;
+
+/// A section that comes in parts and that no description covers, such as "ram".
+class IterableSection {
+ public:
+  virtual ~IterableSection() = default;
+  virtual Expected<void> save_start(wire::Writer& out) = 0;
+  virtual Expected<void> save_last_part(wire::Writer& out) = 0;
+  /// One part, from its first byte to the one before the footer.
+  virtual Expected<void> load_part(wire::Reader& in, std::uint32_t version) = 0;
+};
+
+/// One registration. Either a description over an object, or an iterable.
+struct Section {
+  std::string idstr;
+  std::uint32_t instance_id = 0;
+  std::uint32_t section_id = 0;  ///< by registration, from 0 upward
+  std::uint32_t version = 0;
+  const Description* description = nullptr;
+  void* object = nullptr;
+  IterableSection* iterable = nullptr;
+
+  /// "ram instance 0"
+  std::string text() const;
+};
+
+/// Keys (idstr, instance id) are unique and are found in constant time. Objects are borrowed and must outlive it.
+class SectionTable {
+ public:
+  /// duplicate_key; bad_length (idstr empty or beyond kMaxIdstrBytes).
+  template <class T>
+  Expected<void> add(std::string_view idstr, std::uint32_t instance_id, const DescriptionOf<T>& description,
+                     T& object) {
+    return add({.idstr = std::string(idstr),
+                .instance_id = instance_id,
+                .version = description.version,
+                .description = &description,
+                .object = &object});
+  }
+  Expected<void> add_iterable(std::string_view idstr, std::uint32_t instance_id, std::uint32_t version,
+                              IterableSection& iterable) {
+    return add({.idstr = std::string(idstr), .instance_id = instance_id, .version = version, .iterable = &iterable});
+  }
+  /// One above the highest instance registered under the idstr; 0 for the first.
+  std::uint32_t next_instance(std::string_view idstr) const;
+
+  std::size_t size() const { return sections_.size(); }
+  /// By section id.
+  const Section& operator[](std::size_t section_id) const { return *sections_[section_id]; }
+  const Section* find(std::string_view idstr, std::uint32_t instance_id) const;
+
+  /// The described sections from high priority to low, within one priority in order of registration.
+  std::vector<const Section*> in_order() const;
+
+ private:
+  struct Key {
+    std::string_view idstr;
+    std::uint32_t instance_id = 0;
+    bool operator==(const Key&) const = default;
+  };
+  struct Hash {
+    std::size_t operator()(const Key& key) const {
+      return std::hash<std::string_view>{}(key.idstr) * 31 + key.instance_id;
+    }
+  };
+
+  Expected<void> add(Section section);
+
+  std::vector<std::unique_ptr<Section>> sections_;
+  std::unordered_map<Key, const Section*, Hash> by_key_;
+  std::unordered_map<std::string_view, std::uint32_t> next_instances_;
+};
+
+}  // namespace vcpr::vmstate
