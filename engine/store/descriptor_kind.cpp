@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <cstring>
 #include <utility>
 
 #include "engine/os/abi.hpp"
+#include "engine/store/descriptor_link.hpp"
 
 namespace vcpr::store {
 
@@ -22,36 +21,8 @@ Expected<os::Stat> stat_of(os::Kernel& kernel, int number) {
   return refuse(ErrorCode::bad_descriptor, {"descriptor ", Decimal(number), " is not open"});
 }
 
-/// The text behind /proc/self/fd/N: a path, or the kernel's word for an anonymous object, which no path can look like
-/// because it does not begin with a slash.
-class Link {
- public:
-  static Expected<Link> of(os::Kernel& kernel, int number);
-  std::string_view text() const { return {text_.data(), size_}; }
-
- private:
-  std::array<char, 256> text_;  // a path that does not fit is none of ours, and left empty
-  std::size_t size_ = 0;
-};
-
-Expected<Link> Link::of(os::Kernel& kernel, int number) {
-  constexpr std::string_view kFolder = "/proc/self/fd/";
-  std::array<char, 32> path{};
-  std::memcpy(path.data(), kFolder.data(), kFolder.size());
-  std::to_chars(path.data() + kFolder.size(), path.data() + path.size() - 1, number);
-  Link link;
-  os::Result<std::size_t> size = kernel.readlink(path.data(), link.text_);
-  if (size) {
-    link.size_ = *size < link.text_.size() ? *size : 0;
-    return link;
-  }
-  // A closed descriptor has no link; neither has anything where /proc is not mounted.
-  if (Expected<os::Stat> stat = stat_of(kernel, number); !stat) return std::unexpected(std::move(stat.error()));
-  return refuse_os(size.error(), {"readlink of ", path.data()});
-}
-
 /// The name in anon_inode_getfile (kernel fs/eventfd.c).
-bool is_eventfd(const Link& link) {
+bool is_eventfd(const DescriptorLink& link) {
   return link.text() == "anon_inode:[eventfd]";
 }
 
@@ -70,14 +41,14 @@ bool is_group_path(std::string_view path) {
 
 Expected<DescriptorKind> kind_of_character_device(os::Kernel& kernel, int number, const os::Stat& stat) {
   if (stat.special_device == kContainerDevice) return DescriptorKind::vfio_container;
-  Expected<Link> link = Link::of(kernel, number);
+  Expected<DescriptorLink> link = DescriptorLink::of(kernel, number);
   if (!link) return std::unexpected(std::move(link.error()));
   return is_group_path(link->text()) ? DescriptorKind::vfio_group : DescriptorKind::device;
 }
 
 /// Anonymous objects share one inode without a type.
 Expected<DescriptorKind> kind_of_anonymous(os::Kernel& kernel, int number) {
-  Expected<Link> link = Link::of(kernel, number);
+  Expected<DescriptorLink> link = DescriptorLink::of(kernel, number);
   if (!link) return std::unexpected(std::move(link.error()));
   if (is_eventfd(*link)) return DescriptorKind::eventfd;
   return link->text() == "anon_inode:[vfio-device]" ? DescriptorKind::device : DescriptorKind::other;
@@ -86,7 +57,7 @@ Expected<DescriptorKind> kind_of_anonymous(os::Kernel& kernel, int number) {
 /// kind_of == wanted, where one call can tell: an eventfd by its link, a container by its device number.
 Expected<bool> has_kind(os::Kernel& kernel, int number, DescriptorKind wanted) {
   if (wanted == DescriptorKind::eventfd) {
-    Expected<Link> link = Link::of(kernel, number);
+    Expected<DescriptorLink> link = DescriptorLink::of(kernel, number);
     if (!link) return std::unexpected(std::move(link.error()));
     return is_eventfd(*link);
   }
