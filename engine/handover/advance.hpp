@@ -13,7 +13,7 @@ struct Advance {
   bool done = false;
   int fd = -1;              ///< poll this one ...
   std::int16_t events = 0;  ///< ... for these (POLLHUP needs no asking)
-  os::Deadline until;       ///< advance again then at the latest
+  os::Deadline until = {};  ///< advance again then at the latest
 };
 
 /// How long a side waits for its peer before it gives up.
