@@ -1,4 +1,5 @@
 // Proves that a new image refuses whatever an execve left it with nothing changed, or takes all of it over.
+#include <algorithm>
 #include <cstdlib>
 
 #include "fuzz/explain_calls.hpp"
@@ -21,7 +22,7 @@ void refused_load_changes_nothing(const Descriptors& before, const Descriptors& 
 }
 
 void loaded_state_leaves_no_memfd(machine::Process& process, int memfd) {
-  if (look(process, memfd) || handover::exec_state_present(process.kernel())) std::abort();
+  if (invariants::look(process, memfd) || handover::exec_state_present(process.kernel())) std::abort();
 }
 
 std::uint64_t run(std::span<const std::uint8_t> bytes, const fuzz::Explain* explain) {
@@ -46,7 +47,9 @@ std::uint64_t run(std::span<const std::uint8_t> bytes, const fuzz::Explain* expl
   wire::Outbox again;
   if (!save_cpr_state(*state, handover::Encoding::exec, again)) std::abort();
   const invariants::SavedTwice twice{handover::Encoding::exec, input.stream, again.bytes};
-  invariants::World world{.machine = &machine, .encoding = handover::Encoding::exec};
+  invariants::World world;
+  world.machine = &machine;
+  world.encoding = handover::Encoding::exec;
   world.new_side.process = &process;
   world.new_side.state = &*state;
   world.loaded = true;

@@ -36,7 +36,9 @@ std::uint64_t run(std::span<const std::uint8_t> bytes, const fuzz::Explain* expl
   Expected<handover::CprState> state = delivery.run(input, rides);
   if (explain) (*explain)(state ? "loaded" : "refused: " + state.error().message());
 
-  invariants::World world{.machine = &machine, .new_side = {.process = &delivery.target()}};
+  invariants::World world;
+  world.machine = &machine;
+  world.new_side.process = &delivery.target();
   const invariants::DamagedLoad load{handover::Encoding::transfer, input.stream, &state, 0};
   // What other writers leave out is not a state of QEMU 10.1, which is what these compare with.
   if (input.peer == handover::Peer::current) world.damaged = &load;

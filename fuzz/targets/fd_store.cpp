@@ -49,7 +49,7 @@ std::uint64_t run(std::span<const std::uint8_t> input, const fuzz::Explain* expl
     numbers = std::max(numbers, offered + 1);
     const table::Answer due = model.apply(operation, offered);
     const table::Answer got = apply(*table, kernel, operation, offered);
-    if (explain) (*explain)(print(operation) + " = " + text(got));
+    if (explain) (*explain)(print(operation) + " = " + table::text(got));
     table_answers_as_the_model(operation, got, due);
     if (operation.verb == table::Verb::walk) table_holds_what_the_model_holds(*table, model);
   }
