@@ -10,17 +10,35 @@
 namespace {
 
 using namespace vcpr;
+using invariants::RecordedEntry;
 
 void hold(const invariants::World& world) {
   if (auto violation = check(world, invariants::Moment::end)) report(*violation);
 }
 
-/// What a loaded state saves is what it was loaded from.
-void check_loaded(invariants::World world, const handover::CprState& state, std::span<const std::byte> stream) {
+/// What the source put on the wire, in the order that service bytes take it.
+std::vector<RecordedEntry> record(machine::Process& source, std::span<const wire::RidingFd> rides) {
+  std::vector<RecordedEntry> sent;
+  sent.reserve(rides.size());
+  for (const auto& ride : rides)
+    sent.push_back({{}, 0, invariants::look(source, ride.number).value_or(invariants::Descriptor{})});
+  return sent;
+}
+
+/// Each entry has the descriptor that rode on it, and what the state saves is what it was loaded from.
+void check_loaded(invariants::World world, const handover::CprState& state, std::vector<RecordedEntry> sent) {
+  auto entry = sent.begin();
+  for (store::Entry loaded : state.descriptors) {
+    if (entry == sent.end()) break;
+    entry->name = loaded.key.name;
+    (entry++)->id = loaded.key.id;
+  }
   wire::Outbox again;
   if (!save_cpr_state(state, handover::Encoding::transfer, again)) std::abort();
-  invariants::SavedTwice twice{handover::Encoding::transfer, stream, again.bytes};
-  if (world.damaged != nullptr) world.saved_twice = &twice;
+  const invariants::SavedTwice twice{handover::Encoding::transfer, world.damaged ? world.damaged->stream : again.bytes,
+                                     again.bytes};
+  world.saved_twice = &twice;
+  world.recorded = sent;
   world.new_side.state = &state;
   world.loaded = true;
   hold(world);
@@ -29,10 +47,11 @@ void check_loaded(invariants::World world, const handover::CprState& state, std:
 std::uint64_t run(std::span<const std::uint8_t> bytes, const fuzz::Explain* explain) {
   const streams::TransferInput input = streams::decode_transfer(bytes);
   machine::Machine machine;
-  fuzz::ExplainCalls calls(machine, explain);
+  const fuzz::ExplainCalls calls(machine, explain);
   if (explain) (*explain)(describe(input));
   streams::Delivery delivery(machine);
   const auto rides = delivery.prepare(input);
+  auto sent = record(delivery.source(), rides);
   Expected<handover::CprState> state = delivery.run(input, rides);
   if (explain) (*explain)(state ? "loaded" : "refused: " + state.error().message());
 
@@ -43,7 +62,7 @@ std::uint64_t run(std::span<const std::uint8_t> bytes, const fuzz::Explain* expl
   // What other writers leave out is not a state of QEMU 10.1, which is what these compare with.
   if (input.peer == handover::Peer::current) world.damaged = &load;
   if (!state) fuzz::refusal_names_a_byte_of_the_stream(state.error(), input.stream.size());
-  if (state) check_loaded(world, *state, input.stream);
+  if (state) check_loaded(world, *state, std::move(sent));
   state = std::unexpected(Error{});
   world.damaged = nullptr;
   hold(world);
