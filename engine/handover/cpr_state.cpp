@@ -154,12 +154,13 @@ struct Lists {
 constexpr vmstate::Field kDevicesFields[] = {
     vmstate::list<&Lists::devices, RecordOperations>("devices", kRecord, kMaxEntries),
 };
-constexpr auto kDevices = vmstate::describe<Lists>(kDevicesName, 1, kDevicesFields).required().possibly_empty();
+constexpr auto kDevices =
+    vmstate::describe<Lists>(kDevicesName, 1, kDevicesFields).minimum(1).required().possibly_empty();
 constexpr const vmstate::Description* kSubsections[] = {&kDevices};
 constexpr vmstate::Field kStateFields[] = {
     vmstate::list<&Lists::fds, EntryOperations>("fds", kEntry, kMaxEntries),
 };
-constexpr auto kState = vmstate::describe<Lists>("CprState", 1, kStateFields).with_subsections(kSubsections);
+constexpr auto kState = vmstate::describe<Lists>("CprState", 1, kStateFields).minimum(1).with_subsections(kSubsections);
 
 DescriptorEncoding riding_or_number(Encoding encoding) {
   return encoding == Encoding::transfer ? DescriptorEncoding::riding : DescriptorEncoding::number;
