@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdio>
 
+#include "properties/machine/scm_rights.hpp"
 #include "properties/machine/state.hpp"
 #include "properties/machine/unix_socket.hpp"
 
@@ -53,6 +54,7 @@ void release(Machine::Impl& machine, Description& description) {
     tear_down(machine, *next);
   }
   machine.tearing_down = false;
+  if (std::exchange(machine.cycles_wanted, false)) collect_cycles(machine);
 }
 
 std::string_view link_text(const Description& description, std::span<char> buffer) {

@@ -4,7 +4,6 @@
 
 #include "engine/os/abi.hpp"
 #include "properties/machine/memory.hpp"
-#include "properties/machine/scm_rights.hpp"
 #include "properties/machine/sim_kernel.hpp"
 #include "properties/machine/state.hpp"
 #include "properties/machine/unix_socket.hpp"
@@ -39,11 +38,7 @@ ProcessState& state_of(Process& process) {
 }
 
 void close_descriptor(ProcessState& process, std::uint32_t number) {
-  Machine::Impl& machine = process.machine;
-  Description& description = process.table.take(number);
-  const bool is_socket = description.socket != nullptr;
-  release(machine, description);
-  if (is_socket && machine.sockets_in_flight != 0) collect_cycles(machine);
+  release(process.machine, process.table.take(number));
 }
 
 Slot* Context::find(int number) {

@@ -39,7 +39,8 @@ class OutgoingRights {
 void deliver_rights(Context& context, Message& message, std::span<std::byte> control, int flags,
                     os::Received& received);
 
-/// Releases sockets that only messages in each other's queues still hold, as the kernel's collector does.
+/// Releases sockets that only messages in each other's queues still hold. Due whenever a socket was closed, as in the
+/// kernel (unix_release_sock calls unix_gc), not when its last descriptor went and the queues still hold it.
 void collect_cycles(Machine::Impl& machine);
 
 }  // namespace vcpr::machine

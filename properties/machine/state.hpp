@@ -96,6 +96,7 @@ struct Machine::Impl {
   Description* last_description = nullptr;
   Description* dying = nullptr;
   bool tearing_down = false;
+  bool cycles_wanted = false;  ///< a socket was closed: the collector of cycles is due
   std::uint32_t description_count = 0;
   std::uint32_t open_descriptions = 0;
   std::uint64_t next_inode = 1000;

@@ -222,6 +222,7 @@ os::Result<void> do_unlink(Context& context, std::string_view path) {
 
 void close_socket(Machine::Impl& machine, Socket& socket) {
   socket.closed = true;
+  machine.cycles_wanted = true;
   socket.shut_receive = socket.shut_send = true;
   if (socket.peer != nullptr && !socket.peer->closed) {
     socket.peer->shut_receive = socket.peer->shut_send = true;
@@ -387,7 +388,6 @@ os::Result<os::Received> do_recvmsg(Context& context, int fd, std::span<std::byt
   if (!data.empty() && context.fires(FaultPoint::recvmsg_short)) data = data.first(1);
   receive_buffers(context, socket, data, control, flags, received);
   context.output = data.first(received.bytes);
-  if (context.machine.sockets_in_flight != 0) collect_cycles(context.machine);
   return received;
 }
 

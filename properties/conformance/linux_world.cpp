@@ -1,0 +1,208 @@
+#include "properties/conformance/linux_world.hpp"
+
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
+#include <fstream>
+#include <linux/capability.h>
+#include <set>
+#include <sstream>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <vector>
+
+#include "engine/os/abi.hpp"
+#include "engine/os/linux_kernel.hpp"
+#include "properties/conformance/case.hpp"
+
+namespace vcpr::conformance {
+
+namespace {
+
+constexpr int kHighestNumber = 2048;  // cases stay below
+constexpr int kReportNumber = 1900;   // where a child finds its report pipe
+
+using Capabilities = std::array<__user_cap_data_struct, 2>;
+
+Capabilities capabilities() {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  Capabilities data{};
+  ::syscall(SYS_capget, &header, data.data());
+  return data;
+}
+
+void set_capabilities(Capabilities data) {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  ::syscall(SYS_capset, &header, data.data());
+}
+
+std::string first_word(const char* file) {
+  std::ifstream stream(file);
+  std::string word;
+  stream >> word;
+  return word;
+}
+
+/// Reads a child's failures until it ends; a child that died says so.
+void collect(int pipe_end, pid_t child, Report& report) {
+  std::string text;
+  std::array<char, 4096> buffer;
+  for (ssize_t count = 0; (count = ::read(pipe_end, buffer.data(), buffer.size())) > 0;)
+    text.append(buffer.data(), static_cast<std::size_t>(count));
+  ::close(pipe_end);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) report.add(line);
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) report.add("the child died: status " + std::to_string(status));
+}
+
+void write_failures(int fd, const Report& report) {
+  for (const std::string& failure : report.failures()) {
+    const std::string line = failure + "\n";
+    if (::write(fd, line.data(), line.size()) < 0) ::_exit(2);
+  }
+}
+
+class LinuxWorld final : public World {
+ public:
+  explicit LinuxWorld(std::string exec_image) : kernel_(os::linux_kernel()), exec_image_(std::move(exec_image)) {
+    for (int number = 0; number < kHighestNumber; ++number)
+      if (::fcntl(number, F_GETFD) >= 0) open_before_.insert(number);
+    ::getrlimit(RLIMIT_NOFILE, &limit_before_);
+  }
+
+  ~LinuxWorld() override {
+    ::setrlimit(RLIMIT_NOFILE, &limit_before_);
+    set_capabilities(capabilities_before_);
+    for (int number = 0; number < kHighestNumber; ++number)
+      if (!open_before_.contains(number)) ::close(number);
+    for (const std::string& leaf : leaves_) ::unlink((scratch_ + "/" + leaf).c_str());
+    if (!scratch_.empty()) ::rmdir(scratch_.c_str());
+  }
+
+  os::Kernel& kernel() override { return *kernel_; }
+
+  bool has(Feature feature) override {
+    switch (feature) {
+      case Feature::none:
+        return true;
+      case Feature::exact_eventfd_write:
+        return refuses_long_eventfd_write();
+      case Feature::mfd_exec_flags:
+        return first_word("/proc/sys/vm/memfd_noexec") == "0";
+      case Feature::default_socket_buffer:
+        return first_word("/proc/sys/net/core/wmem_default") == "212992";
+    }
+    return false;
+  }
+
+  // Through the kernel, which answers EFAULT where a plain access would end the test.
+  bool load(os::UserAddr address, std::span<std::byte> bytes) override {
+    iovec here{bytes.data(), bytes.size()};
+    iovec there{reinterpret_cast<void*>(address.value()), bytes.size()};
+    return ::process_vm_readv(::getpid(), &here, 1, &there, 1, 0) == static_cast<ssize_t>(bytes.size());
+  }
+  bool store(os::UserAddr address, std::span<const std::byte> bytes) override {
+    std::vector<std::byte> copy(bytes.begin(), bytes.end());
+    iovec here{copy.data(), copy.size()};
+    iovec there{reinterpret_cast<void*>(address.value()), bytes.size()};
+    return ::process_vm_writev(::getpid(), &here, 1, &there, 1, 0) == static_cast<ssize_t>(bytes.size());
+  }
+
+  void set_descriptor_limit(std::uint32_t limit) override {
+    const rlimit changed{limit, limit_before_.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &changed);
+  }
+
+  void drop_privileges() override {
+    Capabilities data = capabilities();
+    data[0].effective &= ~((1u << CAP_SYS_RESOURCE) | (1u << CAP_SYS_ADMIN));
+    set_capabilities(data);
+  }
+
+  std::string path(std::string_view leaf) override {
+    if (scratch_.empty()) {
+      std::array<char, 32> pattern{"/tmp/conformance.XXXXXX"};
+      if (::mkdtemp(pattern.data()) != nullptr) scratch_ = pattern.data();
+    }
+    leaves_.insert(std::string(leaf));
+    return scratch_ + "/" + std::string(leaf);
+  }
+
+  void in_child(const std::function<void(World&, Report&)>& body, Report& report) override {
+    fork_and_collect(report, [&](int report_fd) {
+      Report of_child;
+      body(*this, of_child);
+      write_failures(report_fd, of_child);
+    });
+  }
+
+  void run_with_exec(const Case& each, Report& report) override {
+    fork_and_collect(report, [&](int report_fd) {
+      Report of_child;
+      each.run(*this, of_child);
+      write_failures(report_fd, of_child);
+      const std::string id(each.id);
+      const std::string number = std::to_string(report_fd);
+      const std::array<const char*, 3> arguments{exec_image_.c_str(), id.c_str(), number.c_str()};
+      Report of_exec;
+      of_exec.expect("execve " + exec_image_, kernel_->execve(exec_image_.c_str(), arguments), 0);
+      write_failures(report_fd, of_exec);
+    });
+  }
+
+  void fill_numbers_below(int first) override {
+    for (int number = 0; number < first; ++number)
+      if (::fcntl(number, F_GETFD) < 0) ::dup2(open_before_.empty() ? 0 : *open_before_.begin(), number);
+  }
+
+ private:
+  bool refuses_long_eventfd_write() {
+    const auto fd = kernel_->eventfd(0, os::abi::efd_nonblock);
+    const std::array<std::byte, 16> long_value{std::byte{1}};
+    const bool refuses = fd && !kernel_->write(*fd, long_value);
+    if (fd) (void)kernel_->close(*fd);
+    return refuses;
+  }
+
+  template <class Body>
+  void fork_and_collect(Report& report, Body body) {
+    int ends[2];
+    if (::pipe(ends) != 0) return report.add("pipe failed");
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::dup2(ends[1], kReportNumber);
+      ::close(ends[0]);
+      ::close(ends[1]);
+      body(kReportNumber);
+      ::_exit(0);
+    }
+    ::close(ends[1]);
+    collect(ends[0], child, report);
+  }
+
+  std::unique_ptr<os::Kernel> kernel_;
+  std::string exec_image_;
+  std::set<int> open_before_;
+  rlimit limit_before_{};
+  Capabilities capabilities_before_ = capabilities();
+  std::string scratch_;
+  std::set<std::string> leaves_;
+};
+
+}  // namespace
+
+std::unique_ptr<World> linux_world(std::string exec_image) {
+  return std::make_unique<LinuxWorld>(std::move(exec_image));
+}
+
+bool linux_is_privileged() {
+  return (capabilities()[0].effective & ((1u << CAP_SYS_RESOURCE) | (1u << CAP_SYS_ADMIN))) != 0;
+}
+
+}  // namespace vcpr::conformance
