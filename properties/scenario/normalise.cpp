@@ -83,6 +83,16 @@ void normalise(Entry& entry, std::size_t position) {
   entry.flags &= flags;
 }
 
+/// Stable, for at most kMaxEvents: std::stable_sort of libstdc++-12 uses what clang-19 calls deprecated.
+static void sort_by_call(std::vector<Event>& events) {
+  auto earlier = [](const Event& one, const Event& other) {
+    return std::pair(one.handover, one.call) < std::pair(other.handover, other.call);
+  };
+  for (auto event = events.begin(); event != events.end(); ++event) {
+    std::rotate(std::upper_bound(events.begin(), event, *event, earlier), event, event + 1);
+  }
+}
+
 void normalise(Scenario& scenario) {
   wrap(scenario.mode, kModes);
   wrap(scenario.accept, kAccepts);
@@ -103,8 +113,7 @@ void normalise(Scenario& scenario) {
   for (Event& event : scenario.events) normalise(event, scenario);
   if (scenario.entries.empty()) std::erase_if(scenario.events, refers_to_entry);
   limit(scenario.events, kMaxEvents);
-  std::ranges::stable_sort(scenario.events, {},
-                           [](const Event& event) { return std::pair(event.handover, event.call); });
+  sort_by_call(scenario.events);
 }
 
 }  // namespace vcpr::scenario
