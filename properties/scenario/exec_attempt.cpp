@@ -95,11 +95,11 @@ void ExecAttempt::check_inherited() {
 
 Ending ExecAttempt::judge(const std::string& ending) {
   invariants::Attempt attempt;
-  attempt.succeeded = ending == "done";
+  attempt.succeeded = ending == "done" && play_.new_process->alive();
   attempt.outcome = ending;
   if (!events_.disturbed()) attempt.wanted = play_.expected_ending(0);
   play_.check_end(attempt);
-  if (attempt.succeeded && play_.new_process->alive()) return Ending::taken_over;
+  if (attempt.succeeded) return Ending::taken_over;
   return !replaced() && play_.old_process->alive() ? Ending::old_goes_on : Ending::lost;
 }
 

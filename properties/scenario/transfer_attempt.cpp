@@ -25,11 +25,11 @@ constexpr Who other(Who who) {
 struct Turn {
   bool finished = false;
   bool succeeded = false;
-  bool stepping = false;  ///< its advance() is on the stack
-  bool waiting = false;   ///< `wait` says what for
+  bool busy = false;     ///< its thread is in a call of the engine
+  bool waiting = false;  ///< `wait` says what for
   handover::Advance wait;
   std::string ending;
-  std::vector<Event> postponed;  ///< what its embedder wants to do once advance() has returned
+  std::vector<Event> postponed;  ///< what its embedder wants to do once that call has returned
 };
 
 class TransferAttempt final : public Stage {
@@ -44,7 +44,10 @@ class TransferAttempt final : public Stage {
   void start_pair(handover::Timeouts timeouts);
   Turn& turn(Who who) { return turns_[static_cast<std::size_t>(who)]; }
   machine::Process& process(Who who) { return who == Who::old_side ? *play_.old_process : *play_.new_process; }
+  bool exists(Who who) const { return who == Who::old_side ? source_.has_value() : target_.has_value(); }
   bool may_step(Who who);
+  template <class Work>
+  void as(Who who, Work work);
   void step(Who who);
   void take(Who who, const Expected<handover::Advance>& advance);
   void finish(Who who, bool succeeded, std::string ending);
@@ -85,8 +88,9 @@ void TransferAttempt::start(std::uint8_t handover) {
   handover::Timeouts timeouts = timeouts_of(play_.scenario);
   if (play_.scenario.mode == Mode::transfer_pair) return start_pair(timeouts);
   std::string path = "/run/vcpr/cpr." + std::to_string(handover);
-  target_.emplace(play_.new_process->kernel(), path, accepted_peer(play_.scenario), timeouts);
-  source_.emplace(play_.old_process->kernel(), path, *play_.old_state, timeouts);
+  as(Who::new_side,
+     [&] { target_.emplace(play_.new_process->kernel(), path, accepted_peer(play_.scenario), timeouts); });
+  as(Who::old_side, [&] { source_.emplace(play_.old_process->kernel(), path, *play_.old_state, timeouts); });
 }
 
 /// The embedder makes the pair in new and hands one end to old, as a service manager would.
@@ -111,14 +115,16 @@ void TransferAttempt::start_pair(handover::Timeouts timeouts) {
     finish(Who::old_side, false, "the embedder could not make the pair");
     return finish(Who::new_side, false, "the embedder could not make the pair");
   }
-  target_.emplace(new_kernel, os::Fd(new_kernel, *server), handover::TransferTarget::Given::connected,
-                  accepted_peer(play_.scenario), timeouts);
-  source_.emplace(old_kernel, std::move(owned_client), *play_.old_state, timeouts);
+  as(Who::new_side, [&] {
+    target_.emplace(new_kernel, os::Fd(new_kernel, *server), handover::TransferTarget::Given::connected,
+                    accepted_peer(play_.scenario), timeouts);
+  });
+  as(Who::old_side, [&] { source_.emplace(old_kernel, std::move(owned_client), *play_.old_state, timeouts); });
 }
 
 bool TransferAttempt::may_step(Who who) {
   Turn& mine = turn(who);
-  if (mine.finished || mine.stepping) return false;
+  if (mine.finished || mine.busy || !exists(who)) return false;
   if (!mine.waiting || !process(who).alive() || mine.wait.until.passed(play_.machine.now())) return true;
   if (mine.wait.fd < 0) return false;
   os::PollFd wanted{mine.wait.fd, mine.wait.events, 0};
@@ -126,13 +132,19 @@ bool TransferAttempt::may_step(Who who) {
   return !ready || *ready > 0;
 }
 
-void TransferAttempt::step(Who who) {
+/// Does what only this side's thread does; what its embedder wants meanwhile comes after it.
+template <class Work>
+void TransferAttempt::as(Who who, Work work) {
   Turn& mine = turn(who);
-  mine.stepping = true;
-  Expected<handover::Advance> advance = who == Who::old_side ? source_->advance() : target_->advance();
-  mine.stepping = false;
-  take(who, advance);
-  for (const Event& event : std::exchange(mine.postponed, {})) apply(event);
+  mine.busy = true;
+  work();
+  for (std::size_t next = 0; next < mine.postponed.size(); ++next) apply(Event(mine.postponed[next]));
+  mine.postponed.clear();
+  mine.busy = false;
+}
+
+void TransferAttempt::step(Who who) {
+  as(who, [&] { take(who, who == Who::old_side ? source_->advance() : target_->advance()); });
 }
 
 void TransferAttempt::take(Who who, const Expected<handover::Advance>& advance) {
@@ -213,14 +225,14 @@ void TransferAttempt::act(const Event& event, const machine::CallSite& site) {
     case Action::half_close:
       return half_close();
     case Action::step_other:
-      if (!turn(other(caller)).finished && !turn(other(caller)).stepping) step(other(caller));
+      if (Who it = other(caller); exists(it) && !turn(it).finished && !turn(it).busy) step(it);
       return;
     default:
       Who doer = event.action == Action::cancel_new ? Who::new_side : Who::old_side;
-      if (turn(doer).stepping) {
+      if (turn(doer).busy) {
         turn(doer).postponed.push_back(event);
       } else {
-        apply(event);
+        as(doer, [&] { apply(event); });
       }
   }
 }
@@ -282,8 +294,8 @@ void TransferAttempt::settle() {
     turn(Who::old_side).succeeded = false;
     turn(Who::old_side).ending = "refused: the table changed after it was recorded";
   }
-  source_.reset();
-  target_.reset();
+  as(Who::old_side, [this] { source_.reset(); });
+  as(Who::new_side, [this] { target_.reset(); });
   events_.finish();
 }
 
