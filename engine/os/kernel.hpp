@@ -6,6 +6,8 @@
 // Every member returns the value of the syscall or its errno; Errno::gone when the image is dead, with no effect.
 // Members that can block in the kernel do not here: descriptors are opened non-blocking and answer EAGAIN, and
 // only poll() waits.
+// A call that a signal interrupts before it had an effect is repeated behind this interface. EINTR comes only where
+// that would be wrong or is the caller's to decide: from close, connect, poll, ioctl and execve.
 #pragma once
 
 #include <cstddef>
@@ -90,7 +92,8 @@ class Kernel {
   virtual Result<std::size_t> sendmsg(int fd, std::span<const std::byte> data, std::span<const std::byte> control,
                                       int flags) = 0;
   virtual Result<Received> recvmsg(int fd, std::span<std::byte> data, std::span<std::byte> control, int flags) = 0;
-  /// Waits until an event or the deadline; a deadline that has passed only looks. Returns how many have revents.
+  /// Waits until an event or the deadline; a deadline that has passed only looks. Returns how many have revents;
+  /// EINTR when a signal came first.
   virtual Result<int> poll(std::span<PollFd> fds, Deadline deadline) = 0;
 
   // The process

@@ -190,11 +190,9 @@ class LinuxKernel final : public Kernel {
     return Received{static_cast<std::size_t>(bytes), message.msg_controllen, message.msg_flags};
   }
   Result<int> poll(std::span<PollFd> fds, Deadline deadline) override {
-    return value<int>(retried([&] {
-      timespec left = until(deadline, now());
-      const timespec* wait = deadline == Deadline::never() ? nullptr : &left;
-      return ::ppoll(reinterpret_cast<pollfd*>(fds.data()), fds.size(), wait, nullptr);
-    }));
+    timespec left = until(deadline, now());
+    const timespec* wait = deadline == Deadline::never() ? nullptr : &left;
+    return value<int>(::ppoll(reinterpret_cast<pollfd*>(fds.data()), fds.size(), wait, nullptr));
   }
 
   std::optional<std::string> getenv(const char* name) override {

@@ -7,7 +7,7 @@
 
 namespace vcpr::os {
 
-/// EINTR is retried where the call can be repeated; everything else is passed through as it comes.
+/// Repeats interrupted calls as kernel.hpp says; everything else is passed through as it comes.
 std::unique_ptr<Kernel> linux_kernel();
 
 }  // namespace vcpr::os

@@ -51,7 +51,6 @@ Expected<Progress> SocketSender::advance(int socket) {
     }
     auto sent = kernel_.sendmsg(socket, message.bytes, control, abi::msg_nosignal | abi::msg_dontwait);
     if (!sent) {
-      if (sent.error() == Errno::eintr) continue;
       if (sent.error() == Errno::eagain) return Progress::would_block;
       return refuse_socket(sent.error(), "sendmsg to", sent_bytes_);
     }
@@ -68,7 +67,6 @@ Expected<Progress> SocketReceiver::advance(int socket) {
   for (;;) {
     auto received = kernel_.recvmsg(socket, data, control, abi::msg_dontwait | abi::msg_cmsg_cloexec);
     if (!received) {
-      if (received.error() == Errno::eintr) continue;
       if (received.error() == Errno::eagain) return Progress::would_block;
       return refuse_socket(received.error(), "recvmsg from", in_.bytes.size());
     }
@@ -101,11 +99,8 @@ Expected<void> SocketReceiver::keep(std::span<const std::byte> data, std::span<c
 Expected<void> write_memfd(os::Kernel& kernel, int memfd, std::span<const std::byte> bytes) {
   for (std::uint64_t done = 0; done < bytes.size();) {
     auto written = kernel.write(memfd, bytes.subspan(done));
-    if (written) {
-      done += *written;
-    } else if (written.error() != Errno::eintr) {
-      return refuse_memfd(written.error(), "write to", done);
-    }
+    if (!written) return refuse_memfd(written.error(), "write to", done);
+    done += *written;
   }
   return {};
 }
@@ -124,12 +119,9 @@ Expected<std::vector<std::byte>> read_memfd(os::Kernel& kernel, int memfd) {
   std::uint64_t done = 0;
   while (done < bytes.size()) {
     auto count = kernel.read(memfd, std::span(bytes).subspan(done));
-    if (count && *count == 0) break;  // it has shrunk
-    if (count) {
-      done += *count;
-    } else if (count.error() != Errno::eintr) {
-      return refuse_memfd(count.error(), "read from", done);
-    }
+    if (!count) return refuse_memfd(count.error(), "read from", done);
+    if (*count == 0) break;  // it has shrunk
+    done += *count;
   }
   bytes.resize(done);
   return bytes;

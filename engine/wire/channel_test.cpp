@@ -148,6 +148,13 @@ TEST_F(ChannelTest, AMessageReachesToTheByteOfIts16thDescriptor) {
   for (const std::string& line : trace_) EXPECT_TRUE(line.find("MSG_NOSIGNAL") != line.npos) << line;
 }
 
+TEST_F(ChannelTest, SixteenDescriptorsAndWhatFollowsGoInOneMessage) {
+  Outbox out = outbox(16, 2);
+  trace_.clear();
+  EXPECT_EQ(*SocketSender(*kernel_, out).advance(near_.number()), Progress::done);
+  EXPECT_EQ(trace_.size(), 1u);
+}
+
 TEST_F(ChannelTest, AShortSendDoesNotSendItsDescriptorsAgain) {
   // One descriptor before and one after what the socket can hold at once.
   Outbox out;
