@@ -89,6 +89,7 @@ class Play {
   const Line* line_;
   std::vector<bool> saved_;  ///< per entry of the scenario
   std::vector<invariants::RecordedEntry> recorded_;
+  std::uint32_t unchecked_calls_ = 0;
   std::vector<std::string> names_;  ///< text of each entry's name
   std::optional<invariants::Violation> violation_;
 };
