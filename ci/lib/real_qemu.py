@@ -1,7 +1,7 @@
 """Hands CPR states between vcpr and a real QEMU, both ways, by transfer and by exec. Started by ci/real-qemu.
 
-Every case starts real processes in a folder of its own inside the chroot. What it must see is said by check(); the first
-one that does not hold fails the case, and the case's folder is kept for looking at it.
+Every case starts real processes in a folder of its own. What it must see is said by check(); the first one that does not
+hold fails the case, and the case's folder is kept for looking at it.
 """
 
 import json
@@ -12,6 +12,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 
@@ -82,21 +83,36 @@ MACHINES = [
 ]
 
 
+class Setting:
+    """What all runs share: a Debian that holds QEMU, our tool, the recorded streams, a folder for the runs."""
+
+    def __init__(self, debian, vcpr, captures):
+        self.debian = pathlib.Path(debian).resolve()
+        self.vcpr = str(pathlib.Path(vcpr).resolve())
+        self.captures = pathlib.Path(captures).resolve()
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="vcpr-real-qemu-"))
+
+    def qemu(self):
+        """QEMU runs here, not in a chroot, but with the libraries and the firmware of its own Debian."""
+        usr = self.debian / "usr"
+        words = [self.debian / "lib64/ld-linux-x86-64.so.2", "--library-path", usr / "lib/x86_64-linux-gnu",
+                 usr / "bin/qemu-system-x86_64", "-L", usr / "share/qemu", "-L", usr / "share/seabios"]
+        return [str(word) for word in words]
+
+
 class Run:
-    """One run of one case: its folder, and every process it started."""
+    """One run of one case: its folder, in which all its processes live, and every process it started."""
 
     def __init__(self, setting, label):
         self.setting = setting
-        self.folder = setting.chroot / "tmp" / f"vcpr-{os.getpid()}-{label}"
+        self.folder = setting.folder / label
         self.folder.mkdir()
-        self.inside = pathlib.Path("/") / self.folder.relative_to(setting.chroot)  # as processes in the chroot name it
         self.processes = []
 
     def start(self, name, command):
         """Starts a process in the folder; its output goes to NAME.log."""
-        log = open(self.folder / f"{name}.log", "wb")
-        process = subprocess.Popen(command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        log.close()
+        with open(self.folder / f"{name}.log", "wb") as log:
+            process = subprocess.Popen(command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.processes.append(process)
         return process
 
@@ -109,18 +125,13 @@ class Run:
         check(status == 0, f"{name} ended with {status}: {self.log(name).strip()}")
 
     def qemu_command(self, name, machine, *more):
-        return ["/usr/bin/qemu-system-x86_64", "-accel", "tcg", *machine.arguments, "-display", "none", "-nodefaults",
-                "-qmp", f"unix:{self.inside}/{name}.qmp,server=on,wait=off",
-                "-qtest", f"unix:{self.inside}/{name}.qtest,server=on,wait=off", "-qtest-log", "/dev/null",
+        return [*self.setting.qemu(), "-accel", "tcg", *machine.arguments, "-display", "none", "-nodefaults",
+                "-qmp", f"unix:{name}.qmp,server=on,wait=off",
+                "-qtest", f"unix:{name}.qtest,server=on,wait=off", "-qtest-log", "/dev/null",
                 *TRACES, *more]
 
     def start_qemu(self, name, machine, *more):
-        return self.start(name, ["chroot", self.setting.chroot, *self.qemu_command(name, machine, *more)])
-
-    def vcpr_inside(self, *arguments):
-        """The command line of our tool for a process that lives in the chroot."""
-        tool = self.inside.parent / self.setting.tool_folder.name
-        return [str(tool / "loader"), "--library-path", str(tool), str(tool / "vcpr"), *arguments]
+        return self.start(name, self.qemu_command(name, machine, *more))
 
     def end(self, keep):
         for process in self.processes:
@@ -195,13 +206,13 @@ def write_pattern(run, name, words):
 
 def incoming_cpr(run):
     """The CPR channel of a QEMU that waits for a state."""
-    channel = {"channel-type": "cpr", "addr": {"transport": "socket", "type": "unix", "path": f"{run.inside}/cpr"}}
-    return ["-incoming", json.dumps(channel), "-incoming", f"unix:{run.inside}/main"]
+    channel = {"channel-type": "cpr", "addr": {"transport": "socket", "type": "unix", "path": f"cpr"}}
+    return ["-incoming", json.dumps(channel), "-incoming", "unix:main"]
 
 
 def migrate_by_transfer(run, source, cpr):
     def channel(kind, name):
-        address = {"transport": "socket", "type": "unix", "path": f"{run.inside}/{name}"}
+        address = {"transport": "socket", "type": "unix", "path": f"{name}"}
         return {"channel-type": kind, "addr": address}
 
     source.call("migrate-set-parameters", mode="cpr-transfer")
@@ -349,15 +360,13 @@ def we_stand_between(run, machine, words):
 
 def migrate_by_exec(run, source, command):
     source.call("migrate-set-parameters", **{"mode": "cpr-exec", "cpr-exec-command": command})
-    source.ask(json.dumps({"execute": "migrate", "arguments": {"uri": f"file:{run.inside}/main.file"}}))
+    source.ask(json.dumps({"execute": "migrate", "arguments": {"uri": "file:main.file"}}))
 
 
 def a_source_execs_us(run, machine, words):
     """A real source becomes vcpr by cpr-exec; it loads the state of its environment."""
     source = start_source(run, machine, words)
-    written = [f"ram0={run.inside}/ram.received"]
-    arguments = ["--write", *written] if machine.has_ram() else []
-    migrate_by_exec(run, source, run.vcpr_inside("recv", "--exec", *arguments))
+    migrate_by_exec(run, source, [run.setting.vcpr, "recv", "--exec", *write_option(machine)])
     run.finish("source", run.processes[0])
     check_table(machine, run.log("source"))
     if machine.has_ram():
@@ -367,11 +376,10 @@ def a_source_execs_us(run, machine, words):
 def we_exec_a_target(run, machine, words):
     """vcpr becomes a real QEMU by cpr-exec; a recorded main stream completes it."""
     shutil.copy(capture(run, machine, "main"), run.folder / "main.file")
-    qemu = run.qemu_command("target", machine, "-incoming", f"file:{run.inside}/main.file")
-    program = [shutil.which("chroot"), run.setting.chroot, *qemu]
+    qemu = run.qemu_command("target", machine, "-incoming", "file:main.file")
     state = capture(run, machine, "cpr")
     run.start("target", [run.setting.vcpr, "send", "--exec", "--state", state, *content(run, machine, words),
-                         "--", *program])
+                         "--", *qemu])
     target = Qmp(run, "target")
     target.migration("completed")
     check_loaded(run, "target", machine)
@@ -381,8 +389,8 @@ def we_exec_a_target(run, machine, words):
 def we_are_one_of_three_images(run, machine, words):
     """A real source becomes vcpr, which becomes a real target: one process, two execs."""
     source = start_source(run, machine, words)
-    qemu = run.qemu_command("target", machine, "-incoming", f"file:{run.inside}/main.file")
-    migrate_by_exec(run, source, run.vcpr_inside("recv", "--exec", "--", *qemu))
+    qemu = run.qemu_command("target", machine, "-incoming", "file:main.file")
+    migrate_by_exec(run, source, [run.setting.vcpr, "recv", "--exec", "--", *qemu])
     target = Qmp(run, "target")
     target.migration("completed")
     check_table(machine, run.log("source"))
@@ -445,28 +453,6 @@ CASES = [
 ]
 
 
-class Setting:
-    """What all runs share."""
-
-    def __init__(self, chroot, vcpr, captures):
-        self.chroot = chroot
-        self.vcpr = vcpr
-        self.captures = captures
-        self.tool_folder = chroot / "tmp" / f"vcpr-{os.getpid()}-tool"
-
-    def bring_tool_inside(self):
-        """Copies our tool with the libraries it is linked to: the chroot's may be others."""
-        self.tool_folder.mkdir()
-        shutil.copy(self.vcpr, self.tool_folder / "vcpr")
-        listing = subprocess.run(["ldd", self.vcpr], check=True, capture_output=True, text=True).stdout
-        for line in listing.splitlines():
-            words = line.split()
-            path = words[2] if "=>" in words else words[0]
-            if path.startswith("/"):
-                name = "loader" if "ld-linux" in path else words[0]
-                shutil.copy(path, self.tool_folder / name)
-
-
 def run_case(setting, case, machine, round_number):
     """True when it passed; says so in a line."""
     label = f"{case.__name__}-{machine.name}-{round_number}"
@@ -490,16 +476,16 @@ def run_case(setting, case, machine, round_number):
 
 
 def main():
-    chroot, vcpr, captures, rounds = sys.argv[1:]
-    setting = Setting(pathlib.Path(chroot).resolve(), pathlib.Path(vcpr).resolve(), pathlib.Path(captures).resolve())
-    setting.bring_tool_inside()
+    debian, vcpr, captures, rounds = sys.argv[1:]
+    setting = Setting(debian, vcpr, captures)
     results = []
     for round_number in range(1, int(rounds) + 1):
         for case in CASES:
             for machine in MACHINES:
                 results.append(run_case(setting, case, machine, round_number))
-    shutil.rmtree(setting.tool_folder)
     failed = results.count(False)
+    if not failed:
+        setting.folder.rmdir()
     print(f"{results.count(True)} passed, {failed} failed, 0 skipped")
     return 1 if failed else 0
 
