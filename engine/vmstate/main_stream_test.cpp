@@ -1,0 +1,268 @@
+// The main stream: what is written, byte for byte, and everything a strict reader refuses.
+#include "engine/vmstate/main_stream.hpp"
+
+#include <functional>
+#include <gtest/gtest.h>
+
+#include "engine/vmstate/dissect.hpp"
+#include "engine/vmstate/main_stream_document.hpp"
+#include "engine/vmstate/sections/global_state.hpp"
+#include "engine/vmstate/sections/iommufd.hpp"
+#include "engine/vmstate/sections/ram.hpp"
+#include "engine/vmstate/sections/vfio_container.hpp"
+#include "engine/vmstate/stream_testing.hpp"
+
+namespace vcpr::vmstate {
+namespace {
+
+using testing::Bytes;
+using testing::hex;
+using testing::stream;
+
+constexpr std::uint64_t kMegabyte = 1u << 20;
+
+/// A VM with one block of RAM, its run state, a container and an iommufd.
+struct Vm {
+  Configuration configuration;
+  RamSection ram{{{.name = "pc.ram", .used_length = 256 * kMegabyte}}};
+  VfioContainerSection container;
+  IommufdSection iommufd;
+  GlobalState state;
+  SectionTable sections;
+
+  Vm() {
+    configuration.machine = "pc-q35-10.2";
+    EXPECT_TRUE(sections.add_iterable("ram", 0, kRamVersion, ram));
+    EXPECT_TRUE(sections.add("vfio-container", 0, kVfioContainer, container));
+    EXPECT_TRUE(sections.add("iommufd", 0, kIommufd, iommufd));
+    EXPECT_TRUE(sections.add("globalstate", 0, kGlobalState, state));
+  }
+  Vm(const Vm&) = delete;
+  Vm& operator=(const Vm&) = delete;
+
+  Bytes save(const MainSaveOptions& options = {}) {
+    wire::Outbox out;
+    wire::Writer writer(out);
+    auto done = save_main_stream(configuration, sections, options, writer);
+    EXPECT_TRUE(done) << done.error().message();
+    return out.bytes;
+  }
+  std::string load(std::span<const std::byte> bytes, MainStreamFacts* facts = nullptr) {
+    wire::Reader in(bytes);
+    auto loaded = load_main_stream(configuration, sections, in);
+    if (loaded && facts != nullptr) *facts = *loaded;
+    return loaded ? "" : loaded.error().message();
+  }
+};
+
+constexpr std::string_view kHeader = "51 45 56 4d 00000003  07 0000000b 'pc-q35-10.2' ";
+constexpr std::string_view kReturnPath = "08 0001 0000  08 0002 0004 00000001 ";
+constexpr std::string_view kRamStart =
+    "01 00000000 03 'ram' 00000000 00000004  0000000010000004 06 'pc.ram' 0000000010000000 0000000000000010  "
+    "7e 00000000 ";
+constexpr std::string_view kSwitchover = "08 000b 0000 ";
+constexpr std::string_view kRamEnd = "03 00000000 0000000000000010 7e 00000000 ";
+constexpr std::string_view kIommufdSection = "04 00000002 07 'iommufd' 00000000 00000000 7e 00000002 ";
+constexpr std::string_view kContainerSection = "04 00000001 0e 'vfio-container' 00000000 00000000 7e 00000001 ";
+
+std::string global_state_section() {
+  return "04 00000003 0b 'globalstate' 00000000 00000001  00000008 'running'" + std::string(2 * 25, '0') + "01 00" +
+         std::string(2 * 66, '0') + "7e 00000003 ";
+}
+std::string join(std::initializer_list<std::string_view> parts) {
+  std::string text;
+  for (std::string_view part : parts) text += part;
+  return text;
+}
+/// The stream of the Vm above without a vmdescription.
+std::string plain() {
+  return join(
+      {kHeader, kRamStart, kSwitchover, kRamEnd, kIommufdSection, global_state_section(), kContainerSection, "00"});
+}
+
+TEST(MainStream, IsWrittenInTheOrderThatLoadsSafely) {
+  Vm vm;
+  vm.state = GlobalState::of("running");
+  vm.state.has_vm_was_suspended = true;
+  EXPECT_EQ(hex(vm.save({.describe = false})), hex(stream(plain()))) << "low priority last";
+  Bytes with_return_path = vm.save({.open_return_path = true, .describe = false});
+  EXPECT_TRUE(hex(with_return_path).starts_with(hex(stream(join({kHeader, kReturnPath, kRamStart})))));
+}
+
+TEST(MainStream, ComesBackWithItsFacts) {
+  Vm old;
+  old.state = GlobalState::of("paused");
+  Bytes bytes = old.save({.open_return_path = true});
+  Vm fresh;
+  MainStreamFacts facts;
+  ASSERT_EQ(fresh.load(bytes, &facts), "");
+  EXPECT_EQ(fresh.state.text(), "paused");
+  EXPECT_TRUE(facts.opens_return_path && facts.has_switchover_start && facts.is_described);
+  EXPECT_EQ(facts.pings, std::vector<std::uint32_t>{1});
+  EXPECT_EQ(old.save({.open_return_path = true}), bytes);
+}
+
+TEST(MainStream, DescribesItselfWellEnoughToBeTakenApart) {
+  Vm vm;
+  vm.state = GlobalState::of("running");
+  Bytes bytes = vm.save();
+  testing::FieldList seen;
+  Dissection dissection = dissect_main_stream(bytes, seen);
+  EXPECT_EQ(dissection.error, std::nullopt);
+  EXPECT_EQ(seen.covered(), bytes.size());
+  EXPECT_EQ(encode_main_stream(parse_main_stream(bytes).document), bytes);
+}
+
+TEST(MainStream, EveryTruncationIsRefusedButTheOneBeforeTheDescription) {
+  Vm vm;
+  vm.state = GlobalState::of("running");
+  Bytes bytes = vm.save();
+  std::size_t plain_size = vm.save({.describe = false}).size();
+  for (std::size_t size = 0; size < bytes.size(); ++size) {
+    Vm fresh;
+    EXPECT_EQ(fresh.load(std::span(bytes).first(size)).empty(), size == plain_size) << size;
+  }
+}
+
+TEST(MainStream, NoCorruptedByteIsFatal) {
+  Vm vm;
+  vm.state = GlobalState::of("running");
+  const Bytes good = vm.save();
+  for (std::size_t at = 0; at < good.size(); ++at) {
+    Bytes bad = good;
+    bad[at] ^= std::byte{0xff};
+    Vm fresh;
+    (void)fresh.load(bad);
+    testing::FieldList seen;
+    (void)dissect_main_stream(bad, seen);
+  }
+}
+
+std::string refusal(const std::string& text) {
+  Vm fresh;
+  return fresh.load(stream(text));
+}
+
+TEST(MainStream, TheHandWrittenStreamIsGood) {
+  EXPECT_EQ(refusal(plain()), "");
+}
+
+TEST(MainStream, HeaderAndConfigurationAreChecked) {
+  EXPECT_EQ(refusal("51435052 00000001"), "bad_magic at byte 0: this is not a migration stream");
+  EXPECT_EQ(refusal("5145564d 00000002"), "bad_version at byte 4: stream version 2, not 3");
+  EXPECT_EQ(refusal("5145564d 00000003 04"), "unknown_section at byte 8: byte 4 where the configuration begins");
+  EXPECT_EQ(refusal("5145564d 00000003 07 00000007 'microvm' 00"),
+            "bad_value at byte 8: the machine type is \"microvm\" in the stream and \"pc-q35-10.2\" here");
+  EXPECT_EQ(refusal(join({kHeader, "05 1a 'configuration/capabilities' 00000001 00000001 0f 'x-ignore-shared' 00"})),
+            "bad_value at byte 8: a capability is \"x-ignore-shared\" in the stream and \"off\" here");
+  EXPECT_EQ(refusal(join({kHeader, "05 1a 'configuration/capabilities' 00000001 ffffffff"})),
+            "bad_length at byte 60: configuration: configuration/capabilities/capabilities: 4294967295 times 1 is more "
+            "than 32");
+}
+
+TEST(MainStream, SectionsArriveExactlyOnce) {
+  EXPECT_EQ(refusal(join({kHeader, "04 00000009 03 'cpu' 00000000 00000001"})),
+            "unknown_section at byte 24: nothing here takes the FULL section \"cpu\" instance 0");
+  EXPECT_EQ(refusal(join({kHeader, kIommufdSection, "04 00000009 07 'iommufd' 00000000 00000000 7e 00000009"})),
+            "duplicate_section at byte 50: \"iommufd\" instance 0 came before");
+  EXPECT_EQ(refusal(join({kHeader, kIommufdSection, "04 00000002 0e 'vfio-container' 00000000 00000000"})),
+            "duplicate_section at byte 50: \"vfio-container\" instance 0: section id 2 is taken");
+  EXPECT_EQ(refusal(join({kHeader, kRamStart, kRamEnd, kIommufdSection, kContainerSection, "00"})),
+            "missing_section at byte 180: \"globalstate\" instance 0 did not come");
+  EXPECT_EQ(refusal(join({kHeader, kRamStart, kIommufdSection, global_state_section(), kContainerSection, "00"})),
+            "missing_section at byte 289: \"ram\" instance 0 has no END");
+  EXPECT_EQ(refusal(join({kHeader, kRamStart, kRamEnd, kRamEnd})),
+            "unknown_section at byte 121: no open section has id 0");
+  EXPECT_EQ(refusal(join({kHeader, kRamEnd})), "unknown_section at byte 24: no open section has id 0");
+}
+
+TEST(MainStream, VersionsAndFootersAreChecked) {
+  EXPECT_EQ(refusal(join({kHeader, "04 00000002 07 'iommufd' 00000000 00000001"})),
+            "bad_version at byte 24: \"iommufd\" instance 0: version 1 is newer than 0");
+  EXPECT_EQ(refusal(join({kHeader, "04 00000002 07 'iommufd' 00000000 00000000 00"})),
+            "bad_footer at byte 45: byte 0 where the footer of section 2 begins");
+  EXPECT_EQ(refusal(join({kHeader, "04 00000002 07 'iommufd' 00000000 00000000 7e 00000003"})),
+            "bad_footer at byte 46: the footer of section 3 ends section 2");
+}
+
+TEST(MainStream, CommandsHaveTheirLengthAndTheirPlace) {
+  EXPECT_EQ(refusal(join({kHeader, "08 000b 0001 00"})), "bad_command at byte 27: SWITCHOVER_START has 0 bytes, not 1");
+  EXPECT_EQ(refusal(join({kHeader, "08 000c 0000"})), "bad_command at byte 25: no command has number 12");
+  EXPECT_EQ(refusal(join({kHeader, "08 0000 0000"})), "bad_command at byte 25: no command has number 0");
+  EXPECT_EQ(refusal(join({kHeader, "08 0004 0000"})), "bad_command at byte 24: POSTCOPY_LISTEN has no place in CPR");
+  EXPECT_EQ(refusal(join({kHeader, "05"})), "unknown_section at byte 24: byte 5 opens no section");
+}
+
+TEST(MainStream, RamIsThisSides) {
+  auto with_ram = [](std::string_view records) {
+    return refusal(join({kHeader, "01 00000000 03 'ram' 00000000 00000004 ", records}));
+  };
+  EXPECT_EQ(with_ram("0000000010000004 06 'pc.rom' 0000000010000000 0000000000000010"),
+            "bad_value at byte 41: \"ram\" instance 0: RAM block \"pc.ram\" did not come once");
+  EXPECT_EQ(with_ram("0000000010001004 06 'pc.ram' 0000000010000000 06 'pc.rom' 0000000000001000 0000000000000010"),
+            "bad_value at byte 41: \"ram\" instance 0: RAM block \"pc.rom\" is unknown");
+  EXPECT_EQ(with_ram("0000000010001004 06 'pc.ram' 0000000010001000 0000000000000010"),
+            "bad_value at byte 41: \"ram\" instance 0: RAM block \"pc.ram\": 268439552 bytes, here 268435456");
+  EXPECT_TRUE(with_ram("0000000000000002 06 'pc.ram' 00 0000000000000010").starts_with("bad_value at byte 41: "));
+  EXPECT_EQ(with_ram("0000000000000022 00"),
+            "bad_value at byte 49: \"ram\" instance 0: a page of the same block before any block was named");
+  EXPECT_EQ(with_ram("0000000000000080"), "bad_value at byte 41: \"ram\" instance 0: record flags 128");
+  EXPECT_EQ(with_ram("0000000000001004 01 'a' 0000000000002000"),
+            "bad_value at byte 49: \"ram\" instance 0: a RAM block of 8192 bytes where 4096 are left of the total");
+}
+
+TEST(MainStream, TheDescriptionMustBeJsonAndAgree) {
+  Vm vm;
+  vm.state = GlobalState::of("running");
+  Bytes good = vm.save();
+  auto replaced = [&good](std::string_view from, std::string_view to) {
+    std::string text(reinterpret_cast<const char*>(good.data()), good.size());
+    text.replace(text.rfind(from), from.size(), to);
+    auto bytes = std::as_bytes(std::span(text));
+    Vm fresh;
+    return fresh.load(Bytes(bytes.begin(), bytes.end()));
+  };
+  EXPECT_TRUE(replaced("\"devices\"", "\"devicez\"").ends_with("\"devices\" is missing"));
+  EXPECT_TRUE(
+      replaced("\"size\": 66", "\"size\": 65").ends_with("does not describe \"globalstate\" instance 0 as it came"));
+  EXPECT_TRUE(replaced("\"vfio-container\", \"instance_id\": 0", "\"vfio-container\", \"instance_id\": 1")
+                  .starts_with("bad_description"));
+  EXPECT_TRUE(replaced("[]}]}", "[]}]x").starts_with("bad_description at byte "));
+}
+
+TEST(MainStream, NothingFollowsTheDescription) {
+  EXPECT_EQ(refusal(plain() + "07"), "trailing_bytes at byte 316: byte 7 after the end of the sections");
+  Vm vm;
+  vm.state = GlobalState::of("running");
+  Bytes bytes = vm.save();
+  bytes.push_back(std::byte{0});
+  Vm fresh;
+  EXPECT_TRUE(fresh.load(bytes).starts_with("trailing_bytes at byte "));
+  EXPECT_EQ(refusal(plain() + "06 7fffffff"), "too_long at byte 317: a vmdescription of 2147483647 bytes");
+}
+
+TEST(MainStream, TheRunStateEndsWithinItsField) {
+  GlobalState state;
+  std::string tail = std::string(2 * 66, '0');
+  EXPECT_EQ(testing::loaded(kGlobalState, state, stream("00000020 '12345678901234567890123456789012' 0000" + tail)),
+            "bad_text at byte 0: runstate: does not end with NUL");
+  EXPECT_EQ(testing::loaded(kGlobalState, state, stream("00000009 'running'" + std::string(50, '0') + "0000" + tail)),
+            "bad_length at byte 0: size: 9 for \"running\"");
+}
+
+TEST(SectionTable, KeysAreUniqueAndInstancesCountUp) {
+  SectionTable table;
+  IommufdSection one;
+  IommufdSection two;
+  EXPECT_EQ(table.next_instance("iommufd"), 0u);
+  EXPECT_TRUE(table.add("iommufd", table.next_instance("iommufd"), kIommufd, one));
+  EXPECT_EQ(table.next_instance("iommufd"), 1u);
+  EXPECT_EQ(table.add("iommufd", 0, kIommufd, two).error().code, ErrorCode::duplicate_key);
+  EXPECT_EQ(table.add("", 0, kIommufd, two).error().code, ErrorCode::bad_length);
+  EXPECT_TRUE(table.add("iommufd", 1, kIommufd, two));
+  EXPECT_EQ(table.find("iommufd", 1)->object, &two);
+  EXPECT_EQ(table.find("iommufd", 2), nullptr);
+}
+
+}  // namespace
+}  // namespace vcpr::vmstate
