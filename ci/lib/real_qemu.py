@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -47,39 +48,45 @@ def pattern(seed):
     return [0xC0DE0000 + seed * 16 + i for i in range(4)]
 
 
-class Machine:
-    """A kind of VM: the arguments both sides need, and what its CPR state must hold."""
+ROM_SEALS = "1"  # F_SEAL_SEAL: made without MFD_ALLOW_SEALING
+RAM_SEALS = "7"  # F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW
+UNSEALED = "-"  # no kind of file that seals
 
-    def __init__(self, name, capture, arguments, entries):
+
+class Machine:
+    """A kind of VM: the arguments both sides need, and the table its CPR state must hold."""
+
+    def __init__(self, name, capture, arguments, table):
         self.name = name
         self.capture = capture  # stem in corpus/captures
         self.arguments = arguments
-        self.entries = entries  # name -> (bytes, seals)
+        self.table = table  # entry -> kind, bytes, seals as vcpr recv prints them
 
     def has_ram(self):
-        return "ram0" in self.entries
+        return "ram0" in self.table
 
 
-ROM_SEALS = 1  # F_SEAL_SEAL: made without MFD_ALLOW_SEALING
-RAM_SEALS = 7  # F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW
+# The version is that of the recorded main streams, which name it.
+Q35 = ["-machine", "pc-q35-11.1,aux-ram-share=on,memory-backend=ram0", "-m", "64M",
+       "-object", "memory-backend-memfd,id=ram0,size=64M,share=on"]
+Q35_TABLE = {
+    "ram0": ("file", RAM_BYTES, RAM_SEALS),
+    "pc.bios": ("file", 256 << 10, ROM_SEALS),
+    "pc.rom": ("file", 128 << 10, ROM_SEALS),
+    "/rom@etc/acpi/tables": ("file", 2 << 20, ROM_SEALS),
+    "/rom@etc/table-loader": ("file", 64 << 10, ROM_SEALS),
+    "/rom@etc/acpi/rsdp": ("file", 4 << 10, ROM_SEALS),
+}
+# QEMU takes whatever descriptor it is given for an iommufd: entries that are no memory, without any hardware. Each QEMU
+# inherits these three from here; only the source looks at them, the target's come with the state.
+GIVEN = {"iommufd0": os.eventfd(0), "iommufd1": socket.socketpair()[0].detach(), "iommufd2": os.open(os.devnull, os.O_RDWR)}
+GIVEN_ARGUMENTS = [word for name, fd in GIVEN.items() for word in ("-object", f"iommufd,id={name},fd={fd}")]
+GIVEN_TABLE = {name: (kind, 0, UNSEALED) for name, kind in zip(GIVEN, ("eventfd", "socket", "device"))}
 
 MACHINES = [
     Machine("none", "i_machine_none", ["-machine", "none,aux-ram-share=on"], {}),
-    Machine(
-        "q35",
-        "a_min_q35",
-        # The version is that of the recorded main streams, which name it.
-        ["-machine", "pc-q35-11.1,aux-ram-share=on,memory-backend=ram0", "-m", "64M",
-         "-object", "memory-backend-memfd,id=ram0,size=64M,share=on"],
-        {
-            "ram0": (RAM_BYTES, RAM_SEALS),
-            "pc.bios": (256 << 10, ROM_SEALS),
-            "pc.rom": (128 << 10, ROM_SEALS),
-            "/rom@etc/acpi/tables": (2 << 20, ROM_SEALS),
-            "/rom@etc/table-loader": (64 << 10, ROM_SEALS),
-            "/rom@etc/acpi/rsdp": (4 << 10, ROM_SEALS),
-        },
-    ),
+    Machine("q35", "a_min_q35", Q35, Q35_TABLE),
+    Machine("q35 with given descriptors", "h_iommufd_fakefd", Q35 + GIVEN_ARGUMENTS, Q35_TABLE | GIVEN_TABLE),
 ]
 
 
@@ -112,7 +119,8 @@ class Run:
     def start(self, name, command):
         """Starts a process in the folder; its output goes to NAME.log."""
         with open(self.folder / f"{name}.log", "wb") as log:
-            process = subprocess.Popen(command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            process = subprocess.Popen(command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                       pass_fds=GIVEN.values())
         self.processes.append(process)
         return process
 
@@ -264,9 +272,9 @@ def check_table(machine, text):
     for line in text.splitlines():
         if line.startswith("entry "):
             _, number, kind, size, seals, name = line.split(None, 5)
-            check(number == "0" and kind == "file", f"an entry that is no memory: {line}")
-            found[json.loads(name)] = (int(size), int(seals))
-    check(found == machine.entries, f"table received: {found}, not {machine.entries}")
+            check(number == "0", f"no entry of these machines has an id: {line}")
+            found[json.loads(name)] = (kind, int(size), seals)
+    check(found == machine.table, f"table received: {found}, not {machine.table}")
 
 
 def check_loaded(run, name, machine):
@@ -276,7 +284,7 @@ def check_loaded(run, name, machine):
         if line.startswith("cpr_find_fd "):
             entry, answer = line.removeprefix("cpr_find_fd ").split(", id 0 returns ")
             found[entry] = int(answer)
-    check(set(found) == set(machine.entries), f"QEMU asked for {sorted(found)}, not {sorted(machine.entries)}")
+    check(set(found) == set(machine.table), f"QEMU asked for {sorted(found)}, not {sorted(machine.table)}")
     check(all(number >= 0 for number in found.values()), f"QEMU missed an entry: {found}")
 
 
@@ -429,6 +437,17 @@ def offer(run, name, state):
     return status, run.log(name)
 
 
+def we_give_up_on_a_target_that_hangs(run, machine, words):
+    """A real target is stopped before it takes our state: vcpr send says so in time."""
+    target = run.start_qemu("target", machine, *incoming_cpr(run))
+    wait_until((run.folder / "cpr").exists, "the target listens")
+    target.send_signal(signal.SIGSTOP)
+    sender = run.start("send", [run.setting.vcpr, "send", "cpr", "--timeout", "1", "--state",
+                                capture(run, machine, "cpr")])
+    status = wait_until(lambda: sender.poll() is not None and (sender.returncode,), "vcpr send gives up")[0]
+    check(status == 1 and "timed_out" in run.log("send"), f"vcpr send ended with {status}: {run.log('send')}")
+
+
 def we_refuse_a_damaged_state(run, machine, words):
     """The state of a real source is taken as it is, and refused with the offset when a byte of it is damaged."""
     state = state_of(run, machine)
@@ -449,13 +468,14 @@ CASES = [
     a_source_execs_us,
     we_exec_a_target,
     we_are_one_of_three_images,
+    we_give_up_on_a_target_that_hangs,
     we_refuse_a_damaged_state,
 ]
 
 
 def run_case(setting, case, machine, round_number):
     """True when it passed; says so in a line."""
-    label = f"{case.__name__}-{machine.name}-{round_number}"
+    label = f"{case.__name__}-{machine.name.replace(' ', '-')}-{round_number}"
     run = Run(setting, label)
     start = time.monotonic()
     why = None
