@@ -168,11 +168,11 @@ TEST(MainStream, SectionsArriveExactlyOnce) {
   EXPECT_EQ(refusal(join({kHeader, kIommufdSection, "04 00000002 0e 'vfio-container' 00000000 00000000"})),
             "duplicate_section at byte 50: \"vfio-container\" instance 0: section id 2 is taken");
   EXPECT_EQ(refusal(join({kHeader, kRamStart, kRamEnd, kIommufdSection, kContainerSection, "00"})),
-            "missing_section at byte 180: \"globalstate\" instance 0 did not come");
+            "missing_section at byte 154: \"globalstate\" instance 0 did not come");
   EXPECT_EQ(refusal(join({kHeader, kRamStart, kIommufdSection, global_state_section(), kContainerSection, "00"})),
-            "missing_section at byte 289: \"ram\" instance 0 has no END");
+            "missing_section at byte 270: \"ram\" instance 0 has no END");
   EXPECT_EQ(refusal(join({kHeader, kRamStart, kRamEnd, kRamEnd})),
-            "unknown_section at byte 121: no open section has id 0");
+            "unknown_section at byte 95: no open section has id 0");
   EXPECT_EQ(refusal(join({kHeader, kRamEnd})), "unknown_section at byte 24: no open section has id 0");
 }
 
@@ -231,14 +231,14 @@ TEST(MainStream, TheDescriptionMustBeJsonAndAgree) {
 }
 
 TEST(MainStream, NothingFollowsTheDescription) {
-  EXPECT_EQ(refusal(plain() + "07"), "trailing_bytes at byte 316: byte 7 after the end of the sections");
+  EXPECT_EQ(refusal(plain() + "07"), "trailing_bytes at byte 294: byte 7 after the end of the sections");
   Vm vm;
   vm.state = GlobalState::of("running");
   Bytes bytes = vm.save();
   bytes.push_back(std::byte{0});
   Vm fresh;
   EXPECT_TRUE(fresh.load(bytes).starts_with("trailing_bytes at byte "));
-  EXPECT_EQ(refusal(plain() + "06 7fffffff"), "too_long at byte 317: a vmdescription of 2147483647 bytes");
+  EXPECT_EQ(refusal(plain() + "06 7fffffff"), "too_long at byte 295: a vmdescription of 2147483647 bytes");
 }
 
 TEST(MainStream, TheRunStateEndsWithinItsField) {
