@@ -1,7 +1,7 @@
 """Hands CPR states between vcpr and a real QEMU, both ways, by transfer and by exec. Started by ci/real-qemu.
 
-Every case starts real processes in a folder of its own. What it must see is said by check(); the first one that does not
-hold fails the case, and the case's folder is kept for looking at it.
+Every case starts real processes in a folder of its own. What it must see is said by check(); the first one that does
+not hold fails the case, and the case's folder is kept for looking at it.
 """
 
 import json
@@ -79,7 +79,8 @@ Q35_TABLE = {
 }
 # QEMU takes whatever descriptor it is given for an iommufd: entries that are no memory, without any hardware. Each QEMU
 # inherits these three from here; only the source looks at them, the target's come with the state.
-GIVEN = {"iommufd0": os.eventfd(0), "iommufd1": socket.socketpair()[0].detach(), "iommufd2": os.open(os.devnull, os.O_RDWR)}
+GIVEN = {"iommufd0": os.eventfd(0), "iommufd1": socket.socketpair()[0].detach(),
+         "iommufd2": os.open(os.devnull, os.O_RDWR)}
 GIVEN_ARGUMENTS = [word for name, fd in GIVEN.items() for word in ("-object", f"iommufd,id={name},fd={fd}")]
 GIVEN_TABLE = {name: (kind, 0, UNSEALED) for name, kind in zip(GIVEN, ("eventfd", "socket", "device"))}
 
@@ -127,9 +128,14 @@ class Run:
     def log(self, name):
         return (self.folder / f"{name}.log").read_text(errors="replace")
 
+    def status_of(self, name, process):
+        """Waits for the end of a process."""
+        wait_until(lambda: process.poll() is not None, f"{name} ends")
+        return process.returncode
+
     def finish(self, name, process):
         """Waits for the end of a process that must end well."""
-        status = wait_until(lambda: process.poll() is not None and (process.returncode,), f"{name} ends")[0]
+        status = self.status_of(name, process)
         check(status == 0, f"{name} ended with {status}: {self.log(name).strip()}")
 
     def qemu_command(self, name, machine, *more):
@@ -432,7 +438,7 @@ def offer(run, name, state):
         to_us.shutdown(socket.SHUT_WR)
     except (BrokenPipeError, ConnectionResetError):
         pass  # refused before its end
-    status = receiver.wait(PATIENCE)
+    status = run.status_of(name, receiver)
     to_us.close()
     return status, run.log(name)
 
@@ -444,7 +450,7 @@ def we_give_up_on_a_target_that_hangs(run, machine, words):
     target.send_signal(signal.SIGSTOP)
     sender = run.start("send", [run.setting.vcpr, "send", "cpr", "--timeout", "1", "--state",
                                 capture(run, machine, "cpr")])
-    status = wait_until(lambda: sender.poll() is not None and (sender.returncode,), "vcpr send gives up")[0]
+    status = run.status_of("send", sender)
     check(status == 1 and "timed_out" in run.log("send"), f"vcpr send ended with {status}: {run.log('send')}")
 
 
