@@ -84,6 +84,7 @@ void apply_to_byte(Stream& stream, const Damage& damage) {
 }
 
 void swap_groups(Stream& stream, const Group& one, const Group& other) {
+  if (one.offset == other.offset) return;
   const auto& [first, second] = std::minmax(one, other, [](auto& a, auto& b) { return a.offset < b.offset; });
   std::rotate(at(stream, first.offset), at(stream, second.offset), at(stream, second.offset + second.size));
   auto moved = first.offset + second.size;

@@ -71,15 +71,14 @@ std::string describe(const ExecInput& input) {
 namespace {
 
 void install_entries(machine::Process& process, const ExecInput& input) {
-  std::array<Rider, kMaxRides> riders;
-  std::size_t count = find_riders(input.stream, handover::Encoding::exec, riders);
-  for (std::size_t i = 0; i < count; ++i) {
-    if (riders[i].number < 0 || i + 1 == input.missing_entry) continue;
+  Riders riders(input.stream, handover::Encoding::exec);
+  for (std::size_t i = 0; auto rider = riders.next(); ++i) {
+    if (rider->number < 0 || i + 1 == input.missing_entry) continue;
     bool odd = input.odd_kind != 0 && i == input.odd_entry;
     machine::Described description =
-        odd ? stand_in(static_cast<store::DescriptorKind>(input.odd_kind)) : stand_in_for(riders[i].name);
+        odd ? stand_in(static_cast<store::DescriptorKind>(input.odd_kind)) : stand_in_for(rider->name);
     description.close_on_exec = input.close_on_exec;
-    description.number = riders[i].number;
+    description.number = rider->number;
     (void)process.install(description);
   }
 }

@@ -71,7 +71,8 @@ std::size_t mutate(StreamKind kind, std::uint8_t* data, std::size_t size, std::s
   auto bytes = std::as_bytes(std::span(data, size));
   Stream stream(bytes.begin(), bytes.end());
   do {
-    apply(stream, FieldMap(stream, kind), draw(random, stream, FieldMap(stream, kind)));
+    FieldMap map(stream, kind);
+    apply(stream, map, draw(random, stream, map));
   } while (random.one_in(2));
   std::size_t kept = std::min(stream.size(), capacity);
   std::memcpy(data, stream.data(), kept);

@@ -1,7 +1,5 @@
 #include "properties/streams/riders.hpp"
 
-#include "engine/wire/reader.hpp"
-
 namespace vcpr::streams {
 
 namespace {
@@ -12,33 +10,24 @@ std::uint32_t be32(const std::byte* bytes) {
   return value;
 }
 
-/// Reads one entry behind its marker; false when the stream does not hold all of it.
-bool read_rider(wire::Reader& reader, handover::Encoding encoding, Rider& rider) {
-  const std::byte* length = reader.take(4);
-  if (!length) return false;
-  const std::byte* name = reader.take(be32(length));
-  if (!name || !reader.take(4)) return false;
-  rider.name = {reinterpret_cast<const char*>(name), be32(length)};
-  if (rider.name.ends_with('\0')) rider.name.remove_suffix(1);
-  rider.offset = reader.offset();
-  if (encoding == handover::Encoding::transfer) return reader.take(1) != nullptr;
-  const std::byte* number = reader.take(4);
-  if (number) rider.number = static_cast<std::int32_t>(be32(number));
-  return number != nullptr;
-}
-
 }  // namespace
 
-std::size_t find_riders(std::span<const std::byte> stream, handover::Encoding encoding, std::span<Rider> riders) {
-  wire::Reader reader(stream);
-  std::size_t count = 0;
-  if (!reader.take(8)) return count;  // magic and version
-  while (count < riders.size()) {
-    const std::byte* marker = reader.take(1);
-    if (!marker || *marker == std::byte{0} || !read_rider(reader, encoding, riders[count])) break;
-    ++count;
-  }
-  return count;
+std::optional<Rider> Riders::next() {
+  const std::byte* marker = good_ ? reader_.take(1) : nullptr;
+  good_ = marker && *marker != std::byte{0};
+  const std::byte* length = good_ ? reader_.take(4) : nullptr;
+  const std::byte* name = length ? reader_.take(be32(length)) : nullptr;
+  const std::byte* id = name ? reader_.take(4) : nullptr;
+  const std::byte* rides = id ? reader_.take(encoding_ == handover::Encoding::transfer ? 1 : 4) : nullptr;
+  good_ = rides != nullptr;
+  if (!good_) return std::nullopt;
+
+  Rider rider;
+  rider.name = {reinterpret_cast<const char*>(name), be32(length)};
+  if (rider.name.ends_with('\0')) rider.name.remove_suffix(1);
+  rider.offset = reader_.offset() - (encoding_ == handover::Encoding::transfer ? 1 : 4);
+  if (encoding_ == handover::Encoding::exec) rider.number = static_cast<std::int32_t>(be32(rides));
+  return rider;
 }
 
 }  // namespace vcpr::streams

@@ -3,10 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
 #include "engine/handover/cpr_state.hpp"
+#include "engine/wire/reader.hpp"
 
 namespace vcpr::streams {
 
@@ -17,8 +19,20 @@ struct Rider {
   std::int32_t number = -1;  ///< exec: as the stream says
 };
 
-/// Fills `riders` with the entries in order; returns how many fitted. Reads lengths and nothing else, so that it costs
-/// a fuzz target next to nothing; observe_cpr_state tells the whole truth, and a test compares the two.
-std::size_t find_riders(std::span<const std::byte> stream, handover::Encoding encoding, std::span<Rider> riders);
+/// Reads lengths and nothing else, so that it costs a fuzz target next to nothing; observe_cpr_state tells the whole
+/// truth, and a test compares the two.
+class Riders {
+ public:
+  Riders(std::span<const std::byte> stream, handover::Encoding encoding)
+      : reader_(stream), encoding_(encoding), good_(reader_.take(handover::kCprHeaderBytes) != nullptr) {}
+
+  /// The next entry, as long as they can be read.
+  std::optional<Rider> next();
+
+ private:
+  wire::Reader reader_;
+  handover::Encoding encoding_;
+  bool good_;
+};
 
 }  // namespace vcpr::streams

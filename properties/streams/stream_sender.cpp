@@ -10,7 +10,7 @@ namespace vcpr::streams {
 
 std::size_t StreamSender::riding_now() const {
   auto later = std::ranges::find_if(rides_, [&](const wire::RidingFd& ride) { return ride.offset > offset_; });
-  return std::min<std::size_t>(static_cast<std::size_t>(later - rides_.begin()), os::kScmMaxFd);
+  return std::min(static_cast<std::size_t>(later - rides_.begin()), kMostTogether);
 }
 
 /// A message that carries all the kernel takes leaves the rest to the next byte.
@@ -26,9 +26,9 @@ std::size_t StreamSender::message_size(std::size_t riding) const {
 Sent StreamSender::step() {
   if (bytes_.empty()) return Sent::all;
   std::size_t riding = riding_now();
-  std::array<std::int32_t, os::kScmMaxFd> numbers;
+  std::array<std::int32_t, kMostTogether> numbers;
   std::ranges::transform(rides_.first(riding), numbers.begin(), &wire::RidingFd::number);
-  std::array<std::byte, os::scm_rights_space(os::kScmMaxFd)> buffer;
+  std::array<std::byte, os::scm_rights_space(kMostTogether)> buffer;
   std::span<const std::byte> control;
   if (riding > 0) control = os::write_scm_rights(buffer, std::span(numbers).first(riding));
 

@@ -6,9 +6,12 @@
 #include <span>
 
 #include "engine/os/kernel.hpp"
-#include "engine/wire/outbox.hpp"
+#include "engine/wire/channel.hpp"
 
 namespace vcpr::streams {
+
+/// Descriptors in one message: twice what a QEMU receiver has room for.
+inline constexpr std::size_t kMostTogether = 2 * wire::kDescriptorsPerMessage;
 
 enum class Sent : std::uint8_t {
   something,

@@ -1,11 +1,11 @@
 // The input of everything that loads a CPR state from a socket: the bytes, and how its descriptors arrive.
 //
-//   "QCPR"...                 a stream as recorded: every descriptor rides on its byte, then half-close
+//   "QCPR"...                 a stream as recorded: every descriptor comes with its byte or earlier, then half-close
 //   eight bytes, a stream     the first say what is different; all zero is as recorded
 //
 //   0  what the target accepts (modulo 3): current, QEMU 10.0, stub; times 3: how the stream ends (Ending)
 //   1  descriptors more (below 128) or less than service bytes, modulo 8
-//   2  how many descriptors ride together, early, on the byte of the first (0: each on its own)
+//   2  how many descriptors ride together on the byte of the first, 1: each on its own (0: 16, as this engine sends)
 //   3  bytes a message has at most (0: no limit)
 //   4  kinds: 0 as the names want them; else entry (value / 16) has kind (value % 16)
 //   5  each rides this many bytes late, modulo 16; times 16: sent so many messages between two steps of the target
@@ -23,8 +23,6 @@
 namespace vcpr::streams {
 
 inline constexpr std::size_t kHeaderBytes = 8;
-/// Entries of one input that get a descriptor.
-inline constexpr std::size_t kMaxRides = 512;
 
 enum class Ending : std::uint8_t { half_close, close, silence, kill };
 
