@@ -196,6 +196,7 @@ os::Result<void> check_file(const Description& file, Mapping& mapping) {
   const bool wants_write = (mapping.protection & abi::prot_write) != 0;
   if (!file.readable()) return std::unexpected(Errno::eacces);
   if (mapping.shared && wants_write && !file.writable()) return std::unexpected(Errno::eacces);
+  if (file.socket != nullptr) return {};  // has an mmap operation, which refuses once the range is cleared
   if (file.memory == nullptr) return std::unexpected(Errno::enodev);
   mapping.may_write = !mapping.shared || file.writable();
   const bool write_sealed = (file.memory->seals() & (abi::seal_write | abi::seal_future_write)) != 0;
@@ -235,6 +236,7 @@ os::Result<UserAddr> do_mmap(Context& context, UserAddr address, std::uint64_t l
   if (context.fires(FaultPoint::mmap_enomem) || !arena.has_room_for(sizeof(Mapping)))
     return std::unexpected(Errno::enomem);
   space.remove(arena, *start, length);
+  if (slot != nullptr && slot->description->socket != nullptr) return std::unexpected(Errno::enodev);
   if (slot != nullptr) mapping.memory = slot->description->memory;
   if (anonymous && mapping.shared) {
     mapping.memory = arena.make<Memory>(0u, ++context.machine.next_inode);

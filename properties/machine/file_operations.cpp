@@ -163,6 +163,11 @@ bool is_seekable(const Description& description) {
   return description.kind != FileKind::socket && description.kind != FileKind::pipe;
 }
 
+/// FMODE_PREAD and FMODE_PWRITE: an eventfd lacks them although lseek answers 0.
+bool has_positions(const Description& description) {
+  return is_seekable(description) && description.kind != FileKind::eventfd;
+}
+
 }  // namespace
 
 os::Result<std::size_t> do_read(Context& context, int fd, std::span<std::byte> buffer) {
@@ -190,10 +195,9 @@ os::Result<std::size_t> do_pread(Context& context, int fd, std::span<std::byte> 
   Slot* slot = context.find(fd);
   if (slot == nullptr) return std::unexpected(Errno::ebadf);
   Description& description = *slot->description;
-  if (!is_seekable(description)) return std::unexpected(Errno::espipe);
+  if (!has_positions(description)) return std::unexpected(Errno::espipe);
   if (!description.readable()) return std::unexpected(Errno::ebadf);
   if (description.memory != nullptr) return read_memory(context, description, offset, buffer);
-  if (description.kind == FileKind::eventfd) return read_eventfd(context, fd, description, buffer);
   return read_device(context, description, buffer);
 }
 
@@ -202,10 +206,9 @@ os::Result<std::size_t> do_pwrite(Context& context, int fd, std::span<const std:
   Slot* slot = context.find(fd);
   if (slot == nullptr) return std::unexpected(Errno::ebadf);
   Description& description = *slot->description;
-  if (!is_seekable(description)) return std::unexpected(Errno::espipe);
+  if (!has_positions(description)) return std::unexpected(Errno::espipe);
   if (!description.writable()) return std::unexpected(Errno::ebadf);
   if (description.memory != nullptr) return write_memory(context, description, offset, bytes);
-  if (description.kind == FileKind::eventfd) return write_eventfd(context, fd, description, bytes);
   return write_device(description, bytes);
 }
 

@@ -135,8 +135,8 @@ os::Result<int> do_accept4(Context& context, int fd, int flags) {
   Slot* slot = context.find(fd);
   if (slot == nullptr) return std::unexpected(Errno::ebadf);
   if ((flags & ~(abi::sock_cloexec | abi::sock_nonblock)) != 0) return std::unexpected(Errno::einval);
-  if (slot->description->socket == nullptr) return std::unexpected(Errno::enotsock);
   if (context.fires(FaultPoint::accept4_emfile) || !context.has_free_number()) return std::unexpected(Errno::emfile);
+  if (slot->description->socket == nullptr) return std::unexpected(Errno::enotsock);
   if (context.fires(FaultPoint::accept4_enfile)) return std::unexpected(Errno::enfile);
   Socket& listener = *slot->description->socket;
   if (listener.state != SocketState::listening) return std::unexpected(Errno::einval);
@@ -344,7 +344,8 @@ os::Result<void> explain_empty(Socket& socket) {
   return std::unexpected(Errno::eagain);
 }
 
-/// Takes bytes buffer by buffer: stops after one that carried descriptors, and inside one that is not used up.
+/// Takes bytes buffer by buffer: stops after one that carried descriptors, and inside one that is not used up. A peek
+/// does not stop when the caller's memory is full: it walks on and shows the next descriptors (a quirk of Linux).
 void receive_buffers(Context& context, Socket& socket, std::span<std::byte> data, std::span<std::byte> control,
                      int flags, os::Received& received) {
   const bool peek = (flags & abi::msg_peek) != 0;
@@ -363,7 +364,7 @@ void receive_buffers(Context& context, Socket& socket, std::span<std::byte> data
       if (next == nullptr) socket.last = nullptr;
       destroy_message(context.machine, *message);
     }
-    if (had_rights || received.bytes == data.size()) return;
+    if (had_rights || (!peek && received.bytes == data.size())) return;
     message = next;
   }
 }
