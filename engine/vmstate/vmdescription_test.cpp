@@ -64,7 +64,7 @@ TEST(VmDescription, AWalkEndsWithItsBudget) {
 
 TEST(VmDescription, RefusesWhatDoesNotAddUpOrIsNotThere) {
   EXPECT_EQ(refusal("[]"), "bad_description at byte 0: \"devices\" is missing");
-  EXPECT_EQ(refusal(R"({"page_size": 1, "devices": 5})"), "bad_description at byte 29: \"devices\" is of another type");
+  EXPECT_EQ(refusal(R"({"page_size": 1, "devices": 5})"), "bad_description at byte 28: \"devices\" is of another type");
   EXPECT_TRUE(refusal(one_device(R"({"name": "a", "type": "uint8"})")).ends_with("\"size\" is missing"));
   EXPECT_TRUE(refusal(one_device(R"({"name": "a", "type": "uint8", "size": -1})")).ends_with("of another type"));
   EXPECT_TRUE(refusal(one_device(R"({"name": "s", "type": "struct", "struct": {"vmsd_name": "s", "version": 1,
