@@ -1,0 +1,260 @@
+// Proves that every fault point can be met, that the call then answers what the table says, and that nothing else
+// changes than what the table says.
+#include "properties/machine/fault.hpp"
+
+#include <array>
+#include <functional>
+#include <gtest/gtest.h>
+#include <string>
+#include <vector>
+
+#include "engine/os/abi.hpp"
+#include "engine/os/scm_rights.hpp"
+#include "properties/machine/truth.hpp"
+
+namespace vcpr::machine {
+namespace {
+
+using os::Errno;
+namespace abi = os::abi;
+
+constexpr std::uint64_t kPage = 4096;
+constexpr std::string_view kText = "ten bytes!";
+
+/// Returns its fault for the next call of the fault's kind, once.
+class FaultOnce final : public Schedule {
+ public:
+  void arm(const FaultRule& rule) { rule_ = &rule; }
+  FaultPoint before(const CallSite& site) override {
+    if (rule_ == nullptr || site.call != rule_->call) return FaultPoint::none;
+    return std::exchange(rule_, nullptr)->point;
+  }
+
+ private:
+  const FaultRule* rule_ = nullptr;
+};
+
+/// A process that has one of everything, so that each call can succeed.
+struct Stage {
+  Stage() : process(machine.spawn()), k(process.kernel()) {
+    machine.set_schedule(&schedule);
+    memfd = *k.memfd_create("stage", abi::mfd_allow_sealing);
+    EXPECT_EQ(k.write(memfd, bytes()), kText.size());
+    EXPECT_EQ(k.lseek(memfd, 0, abi::seek_set), 0u);
+    counter = *k.eventfd(1, abi::efd_nonblock);
+    std::tie(left, right) = *k.socketpair(abi::af_unix, abi::sock_stream | abi::sock_nonblock, 0);
+    EXPECT_EQ(send(), kText.size());
+    listener = *k.socket(abi::af_unix, abi::sock_stream | abi::sock_nonblock, 0);
+    EXPECT_TRUE(k.bind(listener, "/run/listener"));
+    EXPECT_TRUE(k.listen(listener, 4));
+    client = *k.socket(abi::af_unix, abi::sock_stream | abi::sock_nonblock, 0);
+    EXPECT_TRUE(k.connect(client, "/run/listener"));
+    idle = *k.socket(abi::af_unix, abi::sock_stream | abi::sock_nonblock, 0);
+    area = *k.mmap(os::UserAddr(), kPage, abi::prot_read, abi::map_private | abi::map_anonymous, -1, 0);
+  }
+
+  static std::span<const std::byte> bytes() { return std::as_bytes(std::span(kText)); }
+
+  os::Result<std::size_t> send() {
+    std::array<std::byte, os::scm_rights_space(4)> control;
+    const std::array<std::int32_t, 4> fds{counter, counter, memfd, memfd};
+    return k.sendmsg(left, bytes(), os::write_scm_rights(control, fds), abi::msg_nosignal);
+  }
+
+  os::Result<std::size_t> receive() {
+    std::array<std::byte, 64> data;
+    std::array<std::byte, os::scm_rights_space(4)> control;
+    const auto received = k.recvmsg(right, data, control, 0);
+    if (!received) return std::unexpected(received.error());
+    arrived = 0;
+    os::for_each_scm_rights(std::span(control).first(received->control), [&](int) { ++arrived; });
+    truncated = (received->flags & abi::msg_ctrunc) != 0;
+    return received->bytes;
+  }
+
+  Machine machine;
+  FaultOnce schedule;
+  Process& process;
+  os::Kernel& k;
+  int memfd = -1, counter = -1, left = -1, right = -1, listener = -1, client = -1, idle = -1;
+  os::UserAddr area;
+  std::size_t arrived = 0;
+  bool truncated = false;
+};
+
+using Outcome = os::Result<std::uint64_t>;
+
+template <class Value>
+Outcome outcome(const os::Result<Value>& result) {
+  if (!result) return std::unexpected(result.error());
+  if constexpr (std::is_integral_v<Value>) return static_cast<std::uint64_t>(*result);
+  return 0;
+}
+
+Errno error_of(const Outcome& result) {
+  return result ? Errno::none : result.error();
+}
+
+/// A call that meets the fault point, and succeeds without it.
+Outcome call_for(const FaultRule& rule, Stage& s) {
+  std::array<std::byte, 16> buffer;
+  os::PollFd wanted{s.counter, abi::pollin, 0};
+  switch (rule.call) {
+    case Call::open:
+      return outcome(s.k.open("/dev/null", abi::o_rdonly));
+    case Call::fcntl:
+      return rule.point == FaultPoint::fcntl_emfile ? outcome(s.k.fcntl(s.memfd, abi::f_dupfd, 0))
+                                                    : outcome(s.k.fcntl(s.memfd, abi::f_add_seals, abi::seal_write));
+    case Call::read:
+      return outcome(s.k.read(s.memfd, buffer));
+    case Call::write:
+      return outcome(s.k.write(s.memfd, Stage::bytes()));
+    case Call::pread:
+      return outcome(s.k.pread(s.memfd, buffer, 0));
+    case Call::pwrite:
+      return outcome(s.k.pwrite(s.memfd, Stage::bytes(), 0));
+    case Call::ftruncate:
+      return outcome(s.k.ftruncate(s.memfd, 1));
+    case Call::eventfd:
+      return outcome(s.k.eventfd(0, 0));
+    case Call::memfd_create:
+      return outcome(s.k.memfd_create("new", 0));
+    case Call::mmap:
+      return outcome(s.k.mmap(os::UserAddr(), kPage, abi::prot_read, abi::map_shared, s.memfd, 0));
+    case Call::munmap:
+      return outcome(s.k.munmap(s.area, kPage));
+    case Call::mprotect:
+      return outcome(s.k.mprotect(s.area, kPage, abi::prot_none));
+    case Call::socket:
+      return outcome(s.k.socket(abi::af_unix, abi::sock_stream, 0));
+    case Call::socketpair:
+      return outcome(s.k.socketpair(abi::af_unix, abi::sock_stream, 0));
+    case Call::bind:
+      return outcome(s.k.bind(s.idle, "/run/new"));
+    case Call::accept4:
+      return outcome(s.k.accept4(s.listener, 0));
+    case Call::connect:
+      return outcome(s.k.connect(s.idle, "/run/listener"));
+    case Call::sendmsg:
+      return outcome(s.send());
+    case Call::recvmsg:
+      return outcome(s.receive());
+    case Call::poll:
+      return outcome(s.k.poll({&wanted, 1}, {0}));
+    case Call::setenv:
+      return outcome(s.k.setenv("NEW", "value"));
+    case Call::execve:
+      return outcome(s.k.execve("/usr/bin/vmm", {}));
+    default:
+      ADD_FAILURE() << rule.name << ": no call to meet it";
+      return std::unexpected(Errno::enosys);
+  }
+}
+
+/// Everything that a failed call must leave alone.
+std::string snapshot(Stage& s) {
+  const Truth truth(s.machine);
+  std::string text = std::to_string(truth.descriptors_in_flight()) + " " + std::to_string(s.process.image());
+  for (const DescriptionFact& each : truth.descriptions())
+    text += "\n" + std::to_string(each.id) + " " + std::to_string(each.references) + " " + std::to_string(each.offset) +
+            " " + std::to_string(each.size) + " " + std::to_string(each.seals) + " " + std::to_string(each.counter);
+  for (const DescriptorFact& each : truth.descriptors(s.process))
+    text += "\n" + std::to_string(each.number) + " " + std::to_string(each.description);
+  for (const auto& [name, value] : truth.environment(s.process)) text += "\n" + name + "=" + value;
+  for (const Mapping* each = state_of(s.process).space.first(); each != nullptr; each = each->next)
+    text += "\n" + std::to_string(each->start) + " " + std::to_string(each->length) + " " +
+            std::to_string(each->protection);
+  return text;
+}
+
+class Fault : public testing::TestWithParam<FaultRule> {};
+
+TEST_P(Fault, IsMetOnceAndAnswersAsTheTableSays) {
+  const FaultRule& rule = GetParam();
+  Stage s;
+  const std::string before = snapshot(s);
+  s.schedule.arm(rule);
+  const Outcome faulted = call_for(rule, s);
+  EXPECT_EQ(Truth(s.machine).faults().size(), 1u) << "the handler never got there";
+  EXPECT_EQ(error_of(faulted), rule.error);
+  EXPECT_TRUE(faulted || snapshot(s) == before) << rule.effect << before << " became " << snapshot(s);
+
+  if (rule.call == Call::recvmsg) EXPECT_EQ(s.send(), kText.size());  // something to receive again
+  // Without the fault the same call goes through: what the fault left behind is good to go on with
+  const Outcome plain = call_for(rule, s);
+  EXPECT_TRUE(plain || plain.error() == Errno::gone) << os::name(error_of(plain));
+  EXPECT_EQ(Truth(s.machine).faults().size(), 1u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Every, Fault, testing::ValuesIn(fault_table().begin(), fault_table().end()),
+                         [](const auto& each) { return std::string(each.param.name); });
+
+const FaultRule& rule_of(FaultPoint point) {
+  return fault_table()[static_cast<std::size_t>(point) - 1];
+}
+
+TEST(FaultEffect, AShortWriteWritesTheFirstHalf) {
+  for (const FaultPoint point : {FaultPoint::write_short, FaultPoint::pwrite_short}) {
+    Stage s;
+    ASSERT_TRUE(s.k.ftruncate(s.memfd, 0));
+    s.schedule.arm(rule_of(point));
+    EXPECT_EQ(call_for(rule_of(point), s), 5u);
+    EXPECT_EQ(s.k.fstat(s.memfd)->size, 5u);
+  }
+}
+
+TEST(FaultEffect, AShortSendTakesAllDescriptorsAlong) {
+  Stage s;
+  EXPECT_EQ(s.receive(), kText.size());
+  s.schedule.arm(rule_of(FaultPoint::sendmsg_short));
+  EXPECT_EQ(s.send(), 5u);
+  EXPECT_EQ(Truth(s.machine).descriptors_in_flight(), 4u);
+  EXPECT_EQ(s.receive(), 5u);
+  EXPECT_EQ(s.arrived, 4u);
+}
+
+TEST(FaultEffect, AShortReceiveTakesOneByteAndTheDescriptors) {
+  Stage s;
+  s.schedule.arm(rule_of(FaultPoint::recvmsg_short));
+  EXPECT_EQ(s.receive(), 1u);
+  EXPECT_EQ(s.arrived, 4u);
+  EXPECT_EQ(s.receive(), kText.size() - 1);
+  EXPECT_EQ(s.arrived, 0u);
+}
+
+TEST(FaultEffect, ATableThatFillsUpTruncatesAndReleasesTheRest) {
+  Stage s;
+  const Truth truth(s.machine);
+  const std::uint32_t memory = truth.description_of(s.process, s.memfd);
+  EXPECT_EQ(truth.description(memory).references, 3u);
+  s.schedule.arm(rule_of(FaultPoint::recvmsg_emfile_truncates));
+  EXPECT_EQ(s.receive(), kText.size());
+  EXPECT_EQ(s.arrived, 2u);
+  EXPECT_TRUE(s.truncated);
+  EXPECT_EQ(truth.descriptors_in_flight(), 0u);
+  EXPECT_EQ(truth.description(memory).references, 1u) << "the two that found no number";
+}
+
+TEST(FaultEffect, MprotectChangesWhatLiesBeforeTheFailure) {
+  Stage s;
+  const auto two = *s.k.mmap(os::UserAddr(), 2 * kPage, abi::prot_read, abi::map_private | abi::map_anonymous, -1, 0);
+  ASSERT_TRUE(s.k.mprotect(two, kPage, abi::prot_read | abi::prot_write));  // now two mappings
+  s.schedule.arm(rule_of(FaultPoint::mprotect_enomem));
+  EXPECT_EQ(error_of(outcome(s.k.mprotect(two, 2 * kPage, abi::prot_none))), Errno::enomem);
+  std::byte byte{};
+  EXPECT_FALSE(s.process.load(two, {&byte, 1}));
+  EXPECT_TRUE(s.process.load(two + kPage, {&byte, 1}));
+}
+
+TEST(FaultEffect, AFaultOfAnotherCallIsNotMet) {
+  class Wrong final : public Schedule {
+    FaultPoint before(const CallSite&) override { return FaultPoint::execve_enoent; }
+  } wrong;
+  Machine machine;
+  machine.set_schedule(&wrong);
+  EXPECT_TRUE(machine.spawn().kernel().eventfd(0, 0));
+  EXPECT_EQ(Truth(machine).faults().size(), 0u);
+}
+
+}  // namespace
+}  // namespace vcpr::machine
