@@ -5,9 +5,10 @@
 #include <cctype>
 #include <fstream>
 #include <gtest/gtest.h>
-#include <map>
 #include <string.h>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace vcpr {
 namespace {

@@ -23,7 +23,7 @@ std::span<const std::byte> write_scm_rights(std::span<std::byte> buffer, std::sp
   std::ranges::fill(message, std::byte{0});
   Header header{kControlHeaderBytes + fds.size_bytes(), abi::sol_socket, abi::scm_rights};
   std::memcpy(message.data(), &header, sizeof header);
-  std::memcpy(message.data() + sizeof header, fds.data(), fds.size_bytes());
+  std::ranges::copy(std::as_bytes(fds), message.begin() + sizeof header);
   return message;
 }
 
