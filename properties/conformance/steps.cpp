@@ -1,6 +1,7 @@
 #include "properties/conformance/steps.hpp"
 
-#include <cstring>
+#include <algorithm>
+#include <iterator>
 
 namespace vcpr::conformance {
 
@@ -60,8 +61,8 @@ Arrived receive(os::Kernel& kernel, int socket, std::size_t bytes, std::size_t c
   }
   arrived.bytes = static_cast<Outcome>(received->bytes);
   arrived.truncated = (received->flags & abi::msg_ctrunc) != 0;
-  arrived.text.resize(received->bytes);
-  std::memcpy(arrived.text.data(), data.data(), received->bytes);
+  std::ranges::transform(std::span(data).first(received->bytes), std::back_inserter(arrived.text),
+                         [](std::byte byte) { return static_cast<char>(byte); });
   auto filled = std::span<const std::byte>(control).first(received->control);
   os::for_each_scm_rights(filled, [&](int fd) { arrived.fds.push_back(fd); });
   for (auto header = os::next_control_header(filled); header; header = os::next_control_header(filled)) {

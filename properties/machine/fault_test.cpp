@@ -179,7 +179,9 @@ TEST_P(Fault, IsMetOnceAndAnswersAsTheTableSays) {
   EXPECT_EQ(error_of(faulted), rule.error);
   EXPECT_TRUE(faulted || snapshot(s) == before) << rule.effect << before << " became " << snapshot(s);
 
-  if (rule.call == Call::recvmsg) EXPECT_EQ(s.send(), kText.size());  // something to receive again
+  if (rule.call == Call::recvmsg) {
+    ASSERT_TRUE(s.send());  // something to receive again
+  }
   // Without the fault the same call goes through: what the fault left behind is good to go on with
   const Outcome plain = call_for(rule, s);
   EXPECT_TRUE(plain || plain.error() == Errno::gone) << os::name(error_of(plain));
