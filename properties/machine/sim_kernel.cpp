@@ -1,5 +1,7 @@
 #include "properties/machine/sim_kernel.hpp"
 
+#include <concepts>
+
 #include "properties/machine/eventfd.hpp"
 #include "properties/machine/file_operations.hpp"
 #include "properties/machine/memfd.hpp"
@@ -41,7 +43,9 @@ std::uint64_t word(const os::Result<os::Received>& result) {
 std::uint64_t word(const os::Result<os::Stat>& result) {
   return result->mode ^ result->inode << 20 ^ result->size << 32;
 }
-std::uint64_t word(const os::Result<std::optional<std::string>>& result) {
+// A template, so that no other Result is tried for conversion: libc++ 19 does not compile that for Result<void>.
+template <std::same_as<std::optional<std::string>> Text>
+std::uint64_t word(const os::Result<Text>& result) {
   Hasher hasher;
   if (*result) hasher.text(**result);
   return *result ? hasher.value() : 0;
