@@ -3,7 +3,7 @@
 
 # shellcheck disable=SC2034
 caller=$PWD
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit
 
 # Prints the comment at the top of a script, which is its usage, and leaves.
 usage() {
@@ -30,9 +30,15 @@ close_tally() {
   [ "$failed" -eq 0 ]
 }
 
-# check NAME COMMAND...: passes when the command does; its output is shown when it does not.
+# check NAME COMMAND...: passes when the command does, and is skipped when it leaves with 77, for the reason in its last
+# line. Its output is shown when it fails.
 check() {
-  local name=$1 log
+  local name=$1 log code=0
   shift
-  if log=$("$@" 2>&1); then pass "$name"; else printf '%s\n' "$log"; fail "$name"; fi
+  log=$("$@" 2>&1) || code=$?
+  case $code in
+    0) pass "$name" ;;
+    77) skip "$name" "${log##*$'\n'}" ;;
+    *) printf '%s\n' "$log" && fail "$name" ;;
+  esac
 }

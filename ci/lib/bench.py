@@ -1,0 +1,118 @@
+"""Runs the benchmarks and prints one table: bench.py FILTER, from the root, after the build.
+
+A benchmark's name here is PROGRAM:NAME. Rows of ci/peers.tsv: name, unit, another's figure (or -), goal (or -), whose
+figure it is. A goal is <=N or >=N, or N times another benchmark of the same run: >=0.2*libfuzzer:empty.
+"""
+import csv
+import glob
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+
+FUZZ_SECONDS, FUZZ_ROUNDS = 4, 3
+AVERAGE = re.compile(r"^stat::average_exec_per_sec:\s+(\d+)", re.M)
+
+
+def google_benchmarks(program, pattern):
+    """(name, {unit: value}) of each benchmark of a program."""
+    with tempfile.NamedTemporaryFile(suffix=".json") as out:
+        run = subprocess.run([program, f"--benchmark_filter={pattern or '.'}", f"--benchmark_out={out.name}"],
+                             capture_output=True, text=True)
+        text = out.read()
+    if run.returncode != 0:
+        sys.exit(f"{run.stderr}bench: {program} failed")
+    for bench in json.loads(text)["benchmarks"] if text else []:
+        name = f"{os.path.basename(program)}:{bench['name'].removesuffix('/real_time')}"
+        yield name, figures(bench)
+
+
+def figures(bench):
+    """What one benchmark says, by unit."""
+    if bench.get("error_occurred"):
+        return {}
+    time = bench["real_time"] * {"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9}[bench["time_unit"]]
+    values = {"ns": time, "/s": 1e9 / time}
+    for counter in ("per_entry", "per_call"):
+        if counter in bench:
+            values[f"ns/{counter.removeprefix('per_')}"] = bench[counter] * 1e9
+    if "items_per_second" in bench:
+        values["ns/entry"] = 1e9 / bench["items_per_second"]
+    return values
+
+
+def libfuzzer_rate(name, target, seeds):
+    """Executions a second over the seeds, from a corpus of its own each time."""
+    with tempfile.TemporaryDirectory() as corpus:
+        run = subprocess.run([f"build/fuzz/bin/{target}", f"-max_total_time={FUZZ_SECONDS}", "-seed=1",
+                              "-print_final_stats=1", "-rss_limit_mb=2560", f"-artifact_prefix={corpus}/", corpus, seeds],
+                             capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL)
+    found = AVERAGE.search(run.stderr)
+    if run.returncode != 0 or not found:
+        sys.exit(f"{run.stderr[-2000:]}\nbench: {name} failed")
+    return int(found.group(1))
+
+
+def libfuzzer():
+    """cpr_state and the empty target in turn, so that a slow spell of the machine meets both."""
+    with tempfile.TemporaryDirectory() as seeds:
+        given = [path for part in ("seeds", "regressions") if os.path.isdir(path := f"corpus/cpr_state/{part}")]
+        if given:
+            subprocess.run(["build/fuzz/bin/encode_seeds", "cpr_state", seeds, *given], check=True)
+        rates = {"libfuzzer:cpr_state": [], "libfuzzer:empty": []}
+        for _ in range(FUZZ_ROUNDS):
+            for name, target in (("libfuzzer:cpr_state", "fuzz_cpr_state"), ("libfuzzer:empty", "floor_empty")):
+                rates[name].append(libfuzzer_rate(name, target, seeds))
+    return {name: {"/s": statistics.median(values)} for name, values in rates.items()}
+
+
+def verdict(goal, value, unit, measured):
+    """The goal as a number of this run, and whether it is met."""
+    if goal == "-":
+        return ""
+    sign, factor, other = re.fullmatch(r"([<>]=)([\d.]+)(?:\*(\S+))?", goal).groups()
+    limit = float(factor)
+    if other:
+        if unit not in measured.get(other, {}):
+            return f"{goal} (not measured)"
+        limit *= measured[other][unit]
+    met = value <= limit if sign == "<=" else value >= limit
+    return f"{sign} {number(limit)}  {'met' if met else 'MISSED'}"
+
+
+def number(value):
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def main(pattern):
+    measured = {}
+    for program in sorted(glob.glob("build/release/bin/*_bench")):
+        print(f"running {os.path.basename(program)}", file=sys.stderr, flush=True)
+        measured.update(google_benchmarks(program, pattern))
+    if not pattern:
+        print("running libFuzzer", file=sys.stderr, flush=True)
+        measured.update(libfuzzer())
+    with open("ci/peers.tsv", encoding="utf-8") as rows:
+        peers = {row[0]: row[1:] for row in csv.reader((line for line in rows if not line.startswith("#")), delimiter="\t")}
+    width = max(map(len, [*measured, ""]))
+    rule = shutil.get_terminal_size((140, 24)).columns
+    print(f"{'benchmark':<{width}} {'ours':>11} {'unit':<9} {'theirs':>11}  {'goal':<22} whose figure\n" + "-" * min(rule, 140))
+    for name, values in measured.items():
+        unit, theirs, goal, whose = peers.get(name, (None, "-", "-", ""))
+        unit = unit or next((u for u in ("ns/entry", "ns/call", "ns", "/s") if u in values), "-")
+        if unit not in values:
+            print(f"{name:<{width}} {'failed':>11}")
+            continue
+        print(f"{name:<{width}} {number(values[unit]):>11} {unit:<9} {theirs:>11}  "
+              f"{verdict(goal, values[unit], unit, measured):<22} {whose}".rstrip())
+    unknown = [name for name in peers if name not in measured and not pattern]
+    if unknown:
+        print("no such benchmark, but in ci/peers.tsv: " + ", ".join(unknown))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
