@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <utility>
 
 #include "properties/scenario/objects.hpp"
 
@@ -215,7 +216,7 @@ void Play::succeed() {
   if (old_process != new_process) old_process->kill();
   old_process = new_process;
   old_state = std::move(new_state);
-  old_others = std::move(new_others);
+  old_others = std::exchange(new_others, {});
   new_process = nullptr;
   new_state.reset();
 }
@@ -224,6 +225,7 @@ void Play::drop_new() {
   if (new_process != nullptr && new_process != old_process) new_process->kill();
   new_process = nullptr;
   new_state.reset();
+  new_others.clear();
 }
 
 void Play::tell(std::string_view who, std::string_view what) {
