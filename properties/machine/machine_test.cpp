@@ -170,6 +170,8 @@ TEST(Death, AtEveryCallBoundaryReleasesEverythingAndHangsUp) {
 
     const Truth truth(machine);
     EXPECT_EQ(truth.descriptors_open(victim), 0u) << at;
+    EXPECT_EQ(state_of(victim).space.first(), nullptr) << at;
+    EXPECT_TRUE(truth.environment(victim).empty()) << at;
     EXPECT_EQ(kernel.eventfd(0, 0), os::Result<int>(std::unexpected(Errno::gone)));
     os::PollFd end{ends.second, 0, 0};
     EXPECT_EQ(survivor.kernel().poll({&end, 1}, {0}), 1) << at;
@@ -197,6 +199,23 @@ TEST(Machine, TheSameCallsGiveTheSameHashAndOtherCallsAnother) {
   EXPECT_EQ(hash_of("a", 0), hash_of("a", 0));
   EXPECT_NE(hash_of("a", 0), hash_of("b", 0)) << "contents";
   for (const int extra : {1, 2, 3}) EXPECT_NE(hash_of("a", 0), hash_of("a", extra)) << extra;
+}
+
+TEST(Machine, TheHashCoversWhatACallBroughtBack) {
+  const auto hash_of = [](std::string_view contents) {
+    Machine machine;
+    Process& process = machine.spawn();
+    Described file;
+    file.kind = FileKind::file;
+    const int number = process.install(file);
+    EXPECT_TRUE(process.fill(number, 0, bytes_of(contents)));  // set-up, which leaves no trace
+    std::array<std::byte, 8> buffer;
+    EXPECT_EQ(process.kernel().read(number, buffer), contents.size());
+    EXPECT_TRUE(process.kernel().close(number));
+    return machine.hash();
+  };
+  EXPECT_EQ(hash_of("same"), hash_of("same"));
+  EXPECT_NE(hash_of("this"), hash_of("that"));
 }
 
 TEST(Machine, TwoMachinesLiveSideBySide) {
