@@ -43,6 +43,12 @@ store::Key key_of(std::string_view text) {
   return is_id ? store::Key{text.substr(0, colon), id} : store::Key{text, 0};
 }
 
+/// A stream that is damaged may look like one of another kind: its sidecar knows.
+streams::StreamKind kind_of(StreamKind recorded) {
+  if (recorded == StreamKind::main) return streams::StreamKind::main;
+  return recorded == StreamKind::cprexec ? streams::StreamKind::exec : streams::StreamKind::transfer;
+}
+
 machine::FileKind file_kind(RecordedKind kind) {
   switch (kind) {
     case RecordedKind::memfd:
@@ -136,15 +142,15 @@ Expected<void> claim_required(CprState& state, const Options& options) {
 int load(const Options& options) {
   auto stream = read_stream(options.file, options.mode);
   if (!stream) return complain(kMisuse, stream.error());
-  if (stream->kind == streams::StreamKind::main)
-    return complain(kRefused, options.file + ": a main stream, not a CPR state");
   std::optional<Sidecar> sidecar;
   if (!options.sidecar_file.empty()) {
     auto read = read_sidecar(options.sidecar_file);
     if (!read) return complain(kMisuse, read.error());
     sidecar = std::move(*read);
-    if (!options.mode && sidecar->stream == StreamKind::cprexec) stream->kind = streams::StreamKind::exec;
+    if (!options.mode) stream->kind = kind_of(sidecar->stream);
   }
+  if (stream->kind == streams::StreamKind::main)
+    return complain(kRefused, options.file + ": a main stream, not a CPR state");
 
   machine::Machine machine;
   streams::Delivery delivery(machine);
