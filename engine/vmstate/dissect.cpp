@@ -7,7 +7,6 @@
 #include "engine/vmstate/host_integer.hpp"
 #include "engine/vmstate/main_stream_document.hpp"
 #include "engine/vmstate/schema_walk.hpp"
-#include "engine/vmstate/section_schemas.hpp"
 #include "engine/vmstate/sections/ram.hpp"
 #include "engine/vmstate/value_text.hpp"
 
@@ -19,19 +18,18 @@ namespace {
 class Dissector {
  public:
   Dissector(std::span<const std::byte> bytes, Observer& observer)
-      : bytes_(bytes), in_(bytes), schemas_(bytes), observer_(observer) {}
+      : bytes_(bytes), in_(bytes), parsed_(parse_main_stream(bytes)), observer_(observer) {}
 
   Dissection dissect() {
-    ParsedMainStream parsed = parse_main_stream(bytes_);
-    if (parsed.parsed_bytes != 0) {
+    if (parsed_.parsed_bytes != 0) {
       header();
-      configuration(parsed.document);
-      for (const MainRecord& each : parsed.document.records) record(each);
-      if (parsed.document.is_ended) number("end", 1, Role::marker, name(SectionType::end));
-      if (parsed.document.description) description(*parsed.document.description);
+      configuration(parsed_.document);
+      for (const MainRecord& each : parsed_.document.records) record(each);
+      if (parsed_.document.is_ended) number("end", 1, Role::marker, name(SectionType::end));
+      if (parsed_.document.description) description(*parsed_.document.description);
     }
     if (in_.offset() != bytes_.size()) result_.unread.push_back({in_.offset(), bytes_.size()});
-    if (parsed.error) result_.error = std::move(parsed.error);
+    if (parsed_.error) result_.error = std::move(parsed_.error);
     return std::move(result_);
   }
 
@@ -88,7 +86,7 @@ class Dissector {
       (void)read_ram_part(in_, ram_, &observer_, prefix);
       return;
     }
-    const DeviceSchema* schema = schemas_.find(record.head.idstr, record.head.instance_id);
+    const DeviceSchema* schema = parsed_.schemas.find(record.head.idstr, record.head.instance_id);
     SchemaWalk walk(record.payload, record.payload_offset, path_, budget_, observer_);
     walk.state(schema->state);
     budget_ = walk.left();
@@ -133,7 +131,7 @@ class Dissector {
 
   std::span<const std::byte> bytes_;
   wire::Reader in_;
-  SectionSchemas schemas_;
+  ParsedMainStream parsed_;
   Observer& observer_;
   Dissection result_;
   std::string path_;

@@ -1,7 +1,6 @@
 // Integers of 1, 2, 4 or 8 bytes between the stream (big-endian) and memory (the host's order).
 #pragma once
 
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>

@@ -3,7 +3,6 @@
 #include <unordered_map>
 
 #include "engine/vmstate/codec.hpp"
-#include "engine/vmstate/section_schemas.hpp"
 #include "engine/vmstate/sections/ram.hpp"
 #include "engine/wire/writer.hpp"
 
@@ -13,7 +12,9 @@ namespace {
 
 class DocumentParser {
  public:
-  explicit DocumentParser(std::span<const std::byte> bytes) : bytes_(bytes), in_(bytes), schemas_(bytes) {}
+  explicit DocumentParser(std::span<const std::byte> bytes) : bytes_(bytes), in_(bytes) {
+    result_.schemas = SectionSchemas(bytes);
+  }
 
   ParsedMainStream parse() {
     if (auto done = parse_stream(); !done) result_.error = std::move(done.error());
@@ -76,7 +77,7 @@ class DocumentParser {
   }
 
   Expected<void> skip_full(const RecordHead& head) {
-    const DeviceSchema* schema = schemas_.find(head.idstr, head.instance_id);
+    const DeviceSchema* schema = result_.schemas.find(head.idstr, head.instance_id);
     if (schema == nullptr) {
       return refuse_at(ErrorCode::bad_description, head.offset, {"no vmdescription of section ", head.text()});
     }
@@ -89,9 +90,10 @@ class DocumentParser {
     if (in_.at_end()) return {};
     auto text = read_description_text(in_);
     if (!text) return std::unexpected(std::move(text.error()));
-    if (auto schema = parse_vmdescription(*text); !schema) {
-      schema.error().offset = in_.offset() - text->size() + schema.error().offset.value_or(0);
-      return std::unexpected(std::move(schema.error()));
+    if (!result_.schemas.has_read(*text)) {
+      auto schema = parse_vmdescription(*text);
+      if (!schema) schema.error().offset = in_.offset() - text->size() + schema.error().offset.value_or(0);
+      if (!schema) return std::unexpected(std::move(schema.error()));
     }
     result_.document.description = *text;
     keep();
@@ -100,7 +102,6 @@ class DocumentParser {
 
   std::span<const std::byte> bytes_;
   wire::Reader in_;
-  SectionSchemas schemas_;
   ParsedMainStream result_;
   RamContext ram_;
   std::unordered_map<std::uint32_t, std::string_view> in_parts_;  ///< idstr by section id

@@ -10,6 +10,7 @@
 
 #include "engine/os/error.hpp"
 #include "engine/vmstate/main_stream_reader.hpp"
+#include "engine/vmstate/section_schemas.hpp"
 
 namespace vcpr::vmstate {
 
@@ -30,6 +31,7 @@ struct MainStreamDocument {
 
 struct ParsedMainStream {
   MainStreamDocument document;
+  SectionSchemas schemas;          ///< of the FULL sections
   std::uint64_t parsed_bytes = 0;  ///< from here on nothing was understood
   std::optional<Error> error;      ///< why not
 };

@@ -50,7 +50,7 @@ struct VmDescription {
   std::vector<DeviceSchema> devices;
 };
 
-/// bad_description, too_long; offsets are of the text.
+/// The result borrows from the text. bad_description, too_long; offsets are of the text.
 Expected<VmDescription> parse_vmdescription(std::string_view text);
 
 /// Where the JSON text of a complete main stream stands: after 00 06 and its length, at the end. Nothing when the

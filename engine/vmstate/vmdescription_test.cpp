@@ -37,9 +37,10 @@ TEST(VmDescription, SizesAddUp) {
 }
 
 TEST(VmDescription, WalksListsElementByElement) {
-  auto parsed = parse_vmdescription(one_device(
+  std::string text = one_device(
       R"({"name": "l", "type": "qtailq", "vmsd_name": "e", "version": 1, "fields": [{"name": "v", "type": "uint8",
-       "size": 1}], "vmsd_name": "e", "version": 1, "fields": [{"name": "v", "type": "uint8", "size": 1}], "size": 5})"));
+       "size": 1}], "vmsd_name": "e", "version": 1, "fields": [{"name": "v", "type": "uint8", "size": 1}], "size": 5})");
+  auto parsed = parse_vmdescription(text);
   ASSERT_TRUE(parsed);
   Bytes bytes = stream("01 07 01 08 00");
   FieldList seen;
@@ -53,7 +54,8 @@ TEST(VmDescription, WalksListsElementByElement) {
 }
 
 TEST(VmDescription, AWalkEndsWithItsBudget) {
-  auto parsed = parse_vmdescription(one_device(R"({"name": "a", "array_len": 9, "type": "uint8", "size": 1})"));
+  std::string text = one_device(R"({"name": "a", "array_len": 9, "type": "uint8", "size": 1})");
+  auto parsed = parse_vmdescription(text);
   ASSERT_TRUE(parsed);
   Bytes bytes(9);
   FieldList seen;
