@@ -166,9 +166,10 @@ DescriptorEncoding riding_or_number(Encoding encoding) {
   return encoding == Encoding::transfer ? DescriptorEncoding::riding : DescriptorEncoding::number;
 }
 
-/// A stream's entries have some 32 bytes, most of them the name.
+/// An entry in a stream, most of it the name.
+constexpr std::size_t kTypicalEntryBytes = 32;
+
 void reserve_for(CprState& state, std::size_t stream_bytes) {
-  constexpr std::size_t kTypicalEntryBytes = 32;
   state.descriptors.reserve(stream_bytes / kTypicalEntryBytes, stream_bytes);
 }
 
@@ -218,6 +219,8 @@ Expected<void> save_cpr_state(const CprState& state, Encoding encoding, wire::Ou
   lists.fds.count = state.descriptors.size();
   lists.devices.next = state.devices.begin();
   lists.devices.count = state.devices.size();
+  out.bytes.reserve(out.bytes.size() + (lists.fds.count + lists.devices.count + 2) * kTypicalEntryBytes);
+  out.descriptors.reserve(out.descriptors.size() + lists.fds.count);
   wire::Writer writer(out);
   writer.be32(kCprMagic);
   writer.be32(kCprVersion);
@@ -225,10 +228,10 @@ Expected<void> save_cpr_state(const CprState& state, Encoding encoding, wire::Ou
 }
 
 Expected<CprState> load_cpr_state(os::Kernel& kernel, wire::Inbox inbox, Encoding encoding, Peer peer) {
-  CprState state;
-  if (Expected<void> loaded = load_into(state, kernel, inbox, encoding, peer); !loaded) {
-    if (encoding == Encoding::exec) state.descriptors.disown();
-    return std::unexpected(std::move(loaded.error()));
+  Expected<CprState> state(std::in_place);
+  if (Expected<void> loaded = load_into(*state, kernel, inbox, encoding, peer); !loaded) {
+    if (encoding == Encoding::exec) state->descriptors.disown();
+    state = std::unexpected(std::move(loaded.error()));
   }
   return state;
 }

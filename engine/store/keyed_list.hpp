@@ -1,9 +1,9 @@
 // A list of values with unique (name, id) keys, in order of insertion, with every operation O(1).
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,7 +37,7 @@ class KeyedList {
   /// The key must be absent, its name valid.
   std::uint32_t append(Key key, std::uint32_t hash, Value value) {
     auto position = static_cast<std::uint32_t>(slots_.size());
-    if (slots_.empty()) reserve(kScanned, kScanned * kTypicalNameBytes);
+    if (slots_.empty()) reserve(0, 0);
     slots_.push_back({hash, static_cast<std::uint32_t>(names_.size()), key.id,
                       static_cast<std::uint16_t>(key.name.size()), true, std::move(value)});
     names_ += key.name;
@@ -81,9 +81,10 @@ class KeyedList {
   std::uint32_t first() const { return live_from(0); }
   std::uint32_t next(std::uint32_t position) const { return live_from(position + 1); }
 
+  /// At least room for a small list.
   void reserve(std::size_t entries, std::size_t name_bytes) {
-    slots_.reserve(entries);
-    names_.reserve(name_bytes);
+    slots_.reserve(std::max(entries, kScanned));
+    names_.reserve(std::max(name_bytes, kScanned * kTypicalNameBytes));
     if (entries > kScanned) index_.reserve(entries);
   }
 
