@@ -56,13 +56,14 @@ void rename(Stream& stream, const FieldMap& map, const Damage& damage) {
   replace(stream, map, damage.where, text);
 }
 
-/// More of what is there: the counted bytes are repeated or cut.
+/// More of what is there: the counted bytes are repeated or cut; the last one, often a NUL, stays.
 void resize(Stream& stream, const FieldMap& map, const Damage& damage) {
   auto counted = map.counted_by(damage.where);
   if (!counted) return;
   Stream old = content_of(stream, map.fields()[*counted]);
   Stream content(std::min<std::uint64_t>(damage.value, stream.size() + 2 * edge_values(4)[10]));
   for (std::size_t i = 0; i < content.size(); ++i) content[i] = old[i % old.size()];
+  if (!content.empty()) content.back() = old.back();
   replace(stream, map, *counted, content);
 }
 
