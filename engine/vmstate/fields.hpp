@@ -401,16 +401,16 @@ struct DescriptionOf : Description {
     return with(&Description::post_load, &hook_after_load<T, Hook>);
   }
   /// Saved in this order; loaded in any. Each name begins with this description's and is longer.
-  consteval DescriptionOf with_subsections(std::span<const Description* const> subsections_) const {
-    if (subsections_.size() > kMaxSubsections) throw "too many subsections";
-    for (const Description* subsection : subsections_) {
+  consteval DescriptionOf with_subsections(std::span<const Description* const> given) const {
+    if (given.size() > kMaxSubsections) throw "too many subsections";
+    for (const Description* subsection : given) {
       if (subsection->owner != &kTag<T>) throw "a subsection of another struct";
       if (subsection->name.size() > 255) throw "a subsection's name has one byte of length";
       if (!subsection->name.starts_with(name) || subsection->name.size() == name.size()) {
         throw "a subsection's name begins with its parent's and is longer";
       }
     }
-    return with(&Description::subsections, subsections_);
+    return with(&Description::subsections, given);
   }
 
  private:
