@@ -1,6 +1,7 @@
 """report.html: one self-contained page on a campaign. No script, no network: styles and drawings are inside."""
 import datetime
 import html
+import math
 import os
 import platform
 import subprocess
@@ -8,7 +9,8 @@ import subprocess
 from fuzzing.table import short
 
 WIDTH, HEIGHT = 420, 170  # of a chart, in its own units
-LEFT, RIGHT, TOP, BOTTOM = 44, 10, 12, 24  # its margins
+LEFT, RIGHT, TOP, BOTTOM = 44, 14, 12, 24  # its margins
+START = 0.05  # seconds; below, the logarithmic axis of time is nearly linear
 
 STYLE = """
 :root { color-scheme: light dark; --paper: #f6f7f9; --card: #fff; --ink: #1b2330; --soft: #667085; --line: #e3e7ee;
@@ -32,7 +34,7 @@ h2 { font-size: 17px; margin: 36px 0 12px; }
 figure { margin: 0; padding: 12px 14px 8px; } svg { display: block; width: 100%; height: auto; }
 figcaption { display: flex; justify-content: space-between; gap: 12px; font-weight: 600; margin-bottom: 4px; }
 figcaption span { font-weight: 400; font-size: 13.5px; }
-svg text { fill: var(--soft); font: 11px system-ui, sans-serif; } .grid { stroke: var(--line); }
+svg text { fill: var(--soft); font: 12.5px system-ui, sans-serif; } .grid { stroke: var(--line); }
 .area { fill: var(--curve); opacity: .13; } .curve { fill: none; stroke: var(--curve); stroke-width: 2; stroke-linejoin: round; }
 .mark { fill: var(--bad); }
 .card { overflow-x: auto; padding: 4px 0; }
@@ -78,16 +80,17 @@ def versions(campaign):
 
 
 def ticks(top):
-    """Two to five round numbers from 0 up to `top`."""
+    """Up to five round numbers from 0 to `top`."""
     step = next(unit * scale for scale in (10 ** power for power in range(12)) for unit in (1, 2, 5)
                 if top / (unit * scale) <= 4)
     return range(0, int(top) + 1, step)
 
 
 def chart(target):
-    """Edges over the target's fuzzing seconds, and a mark for each find."""
+    """Edges over the target's fuzzing seconds, and a mark for each find. The axis of time is logarithmic: most edges
+    come in the first seconds, and the late ones are worth seeing too."""
     last, most = max(target.seconds(), 1), max(target.edges(), 1)
-    def x(seconds): return LEFT + seconds / last * (WIDTH - LEFT - RIGHT)
+    def x(seconds): return LEFT + math.log1p(seconds / START) / math.log1p(last / START) * (WIDTH - LEFT - RIGHT)
     def y(edges): return HEIGHT - BOTTOM - edges / (most * 1.08) * (HEIGHT - TOP - BOTTOM)
     parts, steps, level = [], [], 0
     for seconds, edges in [*target.points, (last, target.edges())]:
@@ -96,8 +99,8 @@ def chart(target):
     for tick in ticks(most):
         parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>'
                      f'<text x="{LEFT - 7}" y="{y(tick) + 4:.1f}" text-anchor="end">{tick}</text>')
-    for tick in ticks(last):
-        parts.append(f'<text x="{x(tick):.1f}" y="{HEIGHT - 7}" text-anchor="middle">{tick}{" s" if tick == 0 else ""}</text>')
+    for power in range(-1, int(math.log10(last)) + 1):
+        parts.append(f'<text x="{x(10 ** power):.1f}" y="{HEIGHT - 7}" text-anchor="middle">{10 ** power:g} s</text>')
     line = " ".join(steps)
     parts.append(f'<polygon class="area" points="{x(0):.1f},{y(0):.1f} {line} {x(last):.1f},{y(0):.1f}"/>'
                  f'<polyline class="curve" points="{line}"/>')
@@ -122,7 +125,7 @@ def table(targets):
 
 def find_card(find, commands):
     lines = "".join(f"<dt>{what}</dt><dd><code>{html.escape(command)}</code></dd>" for what, command in commands(find))
-    when = f"after {find.seconds:.0f} s" if find.seconds else "while replaying seeds and regressions"
+    when = f"after {find.seconds:.1f} s" if find.seconds else "while replaying seeds and regressions"
     return (f'<div class="card find"><h3>{html.escape(find.target)}: {html.escape(find.signature)}</h3><dl>'
             f'<dt>seen</dt><dd>{when}</dd>{lines}</dl><details><summary>Log</summary><pre>{html.escape(find.excerpt)}'
             f'</pre></details></div>')
