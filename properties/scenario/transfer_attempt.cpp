@@ -165,7 +165,8 @@ void TransferAttempt::finish(Who who, bool succeeded, std::string ending) {
   play_.tell(who == Who::old_side ? "old" : "new", "ends: " + mine.ending);
   if (who == Who::new_side && !succeeded) {
     play_.loaded = false;
-    play_.new_state.reset();
+    // Out of sight before it closes anything: libc++ still shows what an optional is just destroying.
+    (void)std::exchange(play_.new_state, std::nullopt);
     target_.reset();
   }
 }
