@@ -42,7 +42,7 @@ ExecInput decode_exec(std::span<const std::uint8_t> input) {
     std::ranges::copy(input.first(given), header.begin());
     input = input.subspan(given);
     decoded.peer = static_cast<handover::Peer>(header[0] % 3);
-    decoded.variable = header[1] % (kTexts.size() + 1);
+    decoded.variable = static_cast<std::uint8_t>(header[1] % (kTexts.size() + 1));
     decoded.position = header[2];
     decoded.object_kind = header[3] % 9;
     decoded.odd_entry = header[4] / 16;
