@@ -1,4 +1,5 @@
 // Proves that a CPR state from a socket is either refused at a byte of it, with nothing left behind, or loaded in full.
+#include <algorithm>
 #include <cstdlib>
 
 #include "fuzz/explain_calls.hpp"
@@ -37,7 +38,8 @@ void check_loaded(invariants::World world, const handover::CprState& state, std:
   if (!save_cpr_state(state, handover::Encoding::transfer, again)) std::abort();
   const invariants::SavedTwice twice{handover::Encoding::transfer, world.damaged ? world.damaged->stream : again.bytes,
                                      again.bytes};
-  world.saved_twice = &twice;
+  // Equal bytes need no reading: most runs end here.
+  if (!std::ranges::equal(twice.first, twice.second)) world.saved_twice = &twice;
   world.recorded = sent;
   world.new_side.state = &state;
   world.loaded = true;

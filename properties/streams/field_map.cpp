@@ -7,11 +7,13 @@ namespace vcpr::streams {
 
 namespace {
 
-/// "fds[3]" of "fds[3].name", "devices[1]" of "devices[1]/ram.version", all of "magic".
-std::string_view group_name(std::string_view path) {
-  std::size_t end = path.find_first_of("].");
-  if (end == std::string_view::npos) return path;
-  return path.substr(0, path[end] == ']' ? end + 1 : end);
+/// Length of "fds[3]" in "fds[3].name", of "devices[1]" in "devices[1]/ram.version", of all of "magic".
+std::size_t group_length(std::string_view path) {
+  for (std::size_t i = 0; i < path.size(); ++i) {
+    if (path[i] == ']') return i + 1;
+    if (path[i] == '.') return i;
+  }
+  return path.size();
 }
 
 }  // namespace
@@ -40,7 +42,13 @@ std::optional<Error> observe(std::span<const std::byte> bytes, StreamKind kind, 
   return std::nullopt;
 }
 
+/// Of a CPR state, so that its map grows once.
+static constexpr std::size_t kTypicalFieldBytes = 4;
+
 FieldMap::FieldMap(std::span<const std::byte> bytes, StreamKind kind) {
+  fields_.reserve(bytes.size() / kTypicalFieldBytes);
+  path_ends_.reserve(bytes.size() / kTypicalFieldBytes);
+  paths_.reserve(bytes.size() * 2);
   stopped_ = streams::observe(bytes, kind, *this);
   end_ = fields_.empty() ? 0 : fields_.back().offset + fields_.back().size;
 }
@@ -61,8 +69,13 @@ void FieldMap::field(const vmstate::FieldSeen& seen) {
   if (seen.size == 0) return;
   auto offset = static_cast<std::uint32_t>(seen.offset);
   auto size = static_cast<std::uint32_t>(seen.size);
-  bool continues = !fields_.empty() && group_name(path(fields_.size() - 1)) == group_name(seen.path);
-  if (!continues) groups_.push_back({offset, 0});
+  bool continues = !fields_.empty() && seen.path.size() >= group_name_.size() &&
+                   seen.path.substr(0, group_name_.size()) == group_name_ &&
+                   group_length(seen.path) == group_name_.size();
+  if (!continues) {
+    groups_.push_back({offset, 0});
+    group_name_ = seen.path.substr(0, group_length(seen.path));
+  }
   groups_.back().size = offset + size - groups_.back().offset;
   fields_.push_back({offset, size, seen.role, static_cast<std::uint32_t>(groups_.size() - 1)});
   paths_ += seen.path;

@@ -59,6 +59,7 @@ class FieldMap final : public vmstate::Observer {
   std::vector<Field> fields_;
   std::vector<Group> groups_;
   std::string paths_;
+  std::string group_name_;  ///< of the last group
   std::vector<std::uint32_t> path_ends_;
   std::uint64_t end_ = 0;
   std::optional<Error> stopped_;

@@ -73,7 +73,7 @@ std::size_t mutate(StreamKind kind, std::uint8_t* data, std::size_t size, std::s
   do {
     FieldMap map(stream, kind);
     apply(stream, map, draw(random, stream, map));
-  } while (random.one_in(2));
+  } while (random.one_in(4));
   std::size_t kept = std::min(stream.size(), capacity);
   std::memcpy(data, stream.data(), kept);
   return kept;
