@@ -9,9 +9,10 @@ import xml.etree.ElementTree as ElementTree
 
 
 def reason(output):
-    """Why GoogleTest skipped: the text after "file:line: Skipped"."""
+    """Why a test was skipped: what follows GoogleTest's "file:line: Skipped", or the last line of a script."""
     found = re.search(r": Skipped\n(.*?)\n*(?:^\[|\Z)", output, re.S | re.M)
-    return " ".join(found.group(1).split()) if found else "no reason given"
+    lines = [found.group(1)] if found else output.split("\n")
+    return " ".join(next((line for line in reversed(lines) if line.strip()), "no reason given").split())
 
 
 def main(preset, junit, counts_file):
