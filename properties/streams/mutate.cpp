@@ -75,7 +75,7 @@ std::size_t mutate(StreamKind kind, std::uint8_t* data, std::size_t size, std::s
     apply(stream, map, draw(random, stream, map));
   } while (random.one_in(4));
   std::size_t kept = std::min(stream.size(), capacity);
-  std::memcpy(data, stream.data(), kept);
+  if (kept != 0) std::memcpy(data, stream.data(), kept);  // an empty stream has no data, not even to copy 0 bytes of
   return kept;
 }
 
