@@ -75,7 +75,7 @@ TEST_F(ExecBadInput, LacksADescriptorOrHasAnotherKind) {
       play_exec(lacking);
       for (DescriptorKind kind : {DescriptorKind::eventfd, DescriptorKind::file, DescriptorKind::vfio_container,
                                   DescriptorKind::vfio_group, DescriptorKind::socket, DescriptorKind::pipe}) {
-        Case odd = whole(capture, "entry " + std::to_string(at) + " is a " + std::string(store::name(kind)));
+        Case odd = whole(capture, "entry " + std::to_string(at) + " of kind " + std::string(store::name(kind)));
         replace_by(odd, at, kind);
         play_exec(odd);
       }

@@ -130,7 +130,7 @@ TEST_F(TransferBadInput, HasADescriptorOfAnyOtherKind) {
   for (DescriptorKind kind :
        {DescriptorKind::eventfd, DescriptorKind::file, DescriptorKind::vfio_container, DescriptorKind::vfio_group,
         DescriptorKind::device, DescriptorKind::socket, DescriptorKind::pipe, DescriptorKind::other}) {
-    for_each_seat("a " + std::string(store::name(kind)),
+    for_each_seat("kind " + std::string(store::name(kind)),
                   [kind](Case& bad, std::size_t at) { replace_by(bad, at, kind); });
   }
 }

@@ -206,9 +206,9 @@ TEST_F(HandedOver, NothingFiresForTheDead) {
 // Streams
 
 std::vector<std::byte> stream_of(std::initializer_list<std::string_view> names) {
-  handover::CprState state;
   machine::Machine machine;
   machine::Process& process = machine.spawn();
+  handover::CprState state;
   for (std::string_view name : names) {
     int number = *process.kernel().eventfd(0, 0);
     EXPECT_TRUE(state.descriptors.save({name, 7}, os::Fd(process.kernel(), number)));
@@ -216,7 +216,6 @@ std::vector<std::byte> stream_of(std::initializer_list<std::string_view> names) 
   EXPECT_TRUE(state.devices.add("0000:3a:00.1", {1, 2, 3}));
   wire::Outbox out;
   EXPECT_TRUE(handover::save_cpr_state(state, handover::Encoding::transfer, out));
-  process.kill();
   return out.bytes;
 }
 
