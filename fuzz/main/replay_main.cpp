@@ -22,7 +22,7 @@ int main(int argc, char** argv) {
   const auto result = vcpr::fuzz::replay(target, paths, std::cout);
   const std::chrono::duration<double> took = Clock::now() - start;
   if (!result.good()) {
-    std::cout << target.name << ": failed against " << result.failures << " of " << result.files << " files\n";
+    std::cout << target.name << ": " << result.failures << " failures against " << result.files << " files\n";
     return 1;
   }
   std::cout << target.name << ": succeeded against " << result.files << " files in " << std::fixed
