@@ -17,12 +17,14 @@ void hold(const invariants::World& world) {
   if (auto violation = check(world, invariants::Moment::end)) report(*violation);
 }
 
-/// What the source put on the wire, in the order that service bytes take it.
-std::vector<RecordedEntry> record(machine::Process& source, std::span<const wire::RidingFd> rides) {
+/// What the source puts on the wire, in the order that service bytes take it: nothing rides behind the last byte.
+std::vector<RecordedEntry> record(machine::Process& source, std::span<const wire::RidingFd> rides, std::size_t size) {
   std::vector<RecordedEntry> sent;
   sent.reserve(rides.size());
-  for (const auto& ride : rides)
+  for (const auto& ride : rides) {
+    if (ride.offset >= size) break;
     sent.push_back({{}, 0, invariants::look(source, ride.number).value_or(invariants::Descriptor{})});
+  }
   return sent;
 }
 
@@ -53,7 +55,7 @@ std::uint64_t run(std::span<const std::uint8_t> bytes, const fuzz::Explain* expl
   if (explain) (*explain)(describe(input));
   streams::Delivery delivery(machine);
   const auto rides = delivery.prepare(input);
-  auto sent = record(delivery.source(), rides);
+  auto sent = record(delivery.source(), rides, input.stream.size());
   Expected<handover::CprState> state = delivery.run(input, rides);
   if (explain) (*explain)(state ? "loaded" : "refused: " + state.error().message());
 
