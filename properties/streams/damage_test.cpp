@@ -148,7 +148,7 @@ TEST(Mutate, IsAFunctionOfItsArgumentsAndStaysWithinTheCapacity) {
     ASSERT_EQ(first, second);
     mutants.insert(first);
   }
-  EXPECT_GT(mutants.size(), 1500u);
+  EXPECT_GT(mutants.size(), 1000u);
 }
 
 TEST(Mutate, TakesAnyBytesOfEveryKind) {
