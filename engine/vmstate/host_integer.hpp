@@ -1,16 +1,30 @@
 // Integers of 1, 2, 4 or 8 bytes between the stream (big-endian) and memory (the host's order).
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 
 namespace vcpr::vmstate {
 
+template <class Integer>
+std::uint64_t from_big_endian(const std::byte* bytes) {
+  Integer value;
+  std::memcpy(&value, bytes, sizeof value);
+  return std::endian::native == std::endian::big ? value : std::byteswap(value);
+}
 inline std::uint64_t big_endian_at(const std::byte* bytes, std::size_t width) {
-  std::uint64_t value = 0;
-  for (std::size_t i = 0; i < width; ++i) value = value << 8 | std::to_integer<std::uint64_t>(bytes[i]);
-  return value;
+  switch (width) {
+    case 1:
+      return from_big_endian<std::uint8_t>(bytes);
+    case 2:
+      return from_big_endian<std::uint16_t>(bytes);
+    case 4:
+      return from_big_endian<std::uint32_t>(bytes);
+    default:
+      return from_big_endian<std::uint64_t>(bytes);
+  }
 }
 
 template <class Integer>

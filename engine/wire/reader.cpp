@@ -24,6 +24,7 @@ Expected<std::string_view> Reader::counted_string(std::string_view what) {
 }
 
 Expected<os::Fd> Reader::descriptor(std::string_view what) {
+  if (os::Fd* taken = take_descriptor()) return std::move(*taken);
   if (at_end()) return truncated(1, what);
   if (bytes_[offset_] != kServiceByte) {
     return refuse_at(
@@ -31,14 +32,8 @@ Expected<os::Fd> Reader::descriptor(std::string_view what) {
         {what, ": the byte of a descriptor is ", Decimal(std::to_integer<std::uint32_t>(bytes_[offset_])), ", not 32"});
   }
   if (descriptors_.empty()) return refuse_at(ErrorCode::missing_descriptor, offset_, {what, ": no descriptor came"});
-  ArrivedFd& next = descriptors_.front();
-  if (next.first_byte > offset_) {
-    return refuse_at(ErrorCode::missing_descriptor, offset_,
-                     {what, ": the next descriptor came later, with byte ", Decimal(next.first_byte)});
-  }
-  descriptors_ = descriptors_.subspan(1);
-  ++offset_;
-  return std::move(next.fd);
+  return refuse_at(ErrorCode::missing_descriptor, offset_,
+                   {what, ": the next descriptor came later, with byte ", Decimal(descriptors_.front().first_byte)});
 }
 
 }  // namespace vcpr::wire

@@ -48,6 +48,15 @@ class Reader {
   /// A service byte and the descriptor that came with or before it. bad_service_byte, missing_descriptor (none came,
   /// or the next one came later than the byte), truncated.
   Expected<os::Fd> descriptor(std::string_view what);
+  /// The same for a reader that words its own errors: null, and nothing consumed, where descriptor() refuses.
+  os::Fd* take_descriptor() {
+    if (at_end() || bytes_[offset_] != kServiceByte) return nullptr;
+    if (descriptors_.empty() || descriptors_.front().first_byte > offset_) return nullptr;
+    ++offset_;
+    os::Fd* taken = &descriptors_.front().fd;
+    descriptors_ = descriptors_.subspan(1);
+    return taken;
+  }
   /// Descriptors that no service byte has taken yet.
   std::size_t descriptors_left() const { return descriptors_.size(); }
 

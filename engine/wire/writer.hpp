@@ -19,7 +19,7 @@ class Writer {
   explicit Writer(Outbox& out) : out_(out) {}
   std::uint64_t offset() const { return out_.bytes.size(); }
 
-  void u8(std::uint8_t value);
+  void u8(std::uint8_t value) { out_.bytes.push_back(std::byte{value}); }
   void be16(std::uint16_t value);
   void be32(std::uint32_t value);
   void be64(std::uint64_t value);
