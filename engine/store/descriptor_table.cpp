@@ -163,7 +163,7 @@ Entry DescriptorTable::entry_at(std::uint32_t position) const {
   return {entries_.key_at(position), held.number, held.claimed};
 }
 
-Expected<void> DescriptorTable::insert(Key key, os::Kernel* kernel, int number) {
+Expected<void> DescriptorTable::insert(const Key& key, os::Kernel* kernel, int number) {
   std::uint32_t hash = hash_of(key);
   std::uint32_t holder = holder_of(number);
   if (Expected<void> checked = check_new(key, hash, kernel, number, holder); !checked) return checked;
@@ -180,9 +180,9 @@ Expected<void> DescriptorTable::insert(Key key, os::Kernel* kernel, int number) 
   return {};
 }
 
-Expected<void> DescriptorTable::check_new(Key key, std::uint32_t hash, os::Kernel* kernel, int number,
+Expected<void> DescriptorTable::check_new(const Key& key, std::uint32_t hash, os::Kernel* kernel, int number,
                                           std::uint32_t holder) const {
-  if (Expected<void> named = check_name(key.name); !named) return named;
+  if (!is_name(key.name)) return check_name(key.name);
   if (number < 0) {
     return refuse(ErrorCode::bad_descriptor, {describe(key), ": ", Decimal(number), " is not an open descriptor"});
   }
@@ -190,6 +190,7 @@ Expected<void> DescriptorTable::check_new(Key key, std::uint32_t hash, os::Kerne
     return refuse(ErrorCode::bad_descriptor,
                   {describe(key), ": descriptor ", Decimal(number), " belongs to another process"});
   }
+  if (entries_.is_crowded(hash)) return refuse(ErrorCode::too_long, {describe(key), kCrowded});
   if (entries_.find(key, hash) != kNowhere) return refuse(ErrorCode::duplicate_key, {describe(key), ": saved twice"});
   if (holder != kNowhere && !(may_share(key.name) && may_share(entries_.key_at(holder).name))) {
     return refuse(ErrorCode::same_descriptor, {describe(key), ": descriptor ", Decimal(number), " is already held by ",

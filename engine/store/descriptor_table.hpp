@@ -38,8 +38,8 @@ class DescriptorTable {
   ~DescriptorTable();
 
   /// Adds an entry. duplicate_key, bad_text and bad_length (check_name), bad_descriptor (fd not open, or of another
-  /// Kernel), same_descriptor (number held, and either name may not share), too_long (kMaxEntries). On error `fd` is
-  /// closed unless the table already holds the same number.
+  /// Kernel), same_descriptor (number held, and either name may not share), too_long (kMaxEntries, or more names made
+  /// to collide than HashIndex::kMaxProbes). On error `fd` is closed unless the table already holds the same number.
   Expected<void> save(Key key, os::Fd fd);
   /// save for a bare number: on error it stays the caller's, open.
   Expected<void> adopt(Key key, os::Kernel& kernel, int number) { return insert(key, &kernel, number); }
@@ -95,8 +95,9 @@ class DescriptorTable {
   Expected<std::uint32_t> position_of(Key key) const;
   std::uint32_t holder_of(int number) const;
   Entry entry_at(std::uint32_t position) const;
-  Expected<void> insert(Key key, os::Kernel* kernel, int number);
-  Expected<void> check_new(Key key, std::uint32_t hash, os::Kernel* kernel, int number, std::uint32_t holder) const;
+  Expected<void> insert(const Key& key, os::Kernel* kernel, int number);
+  Expected<void> check_new(const Key& key, std::uint32_t hash, os::Kernel* kernel, int number,
+                           std::uint32_t holder) const;
   void join(std::uint32_t position, std::uint32_t holder);
   bool leave(std::uint32_t position);
   bool drop(std::uint32_t position);

@@ -41,6 +41,7 @@ Expected<void> DeviceRecords::add(std::string_view device, DeviceIds ids) {
   if (Expected<void> named = check_name(device); !named) return named;
   if (Expected<void> checked = check_ids(device, ids); !checked) return checked;
   std::uint32_t hash = hash_of(key_of(device));
+  if (records_.is_crowded(hash)) return refuse(ErrorCode::too_long, {"device ", quoted(device), kCrowded});
   if (records_.find(key_of(device), hash) != kNowhere) {
     return refuse(ErrorCode::duplicate_key, {"device ", quoted(device), ": recorded twice"});
   }

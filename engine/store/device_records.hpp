@@ -27,7 +27,7 @@ class DeviceRecords {
   DeviceRecords& operator=(DeviceRecords&&) noexcept;
 
   /// duplicate_key, bad_text and bad_length (check_name), bad_value for a devid below 1 or an IOAS 0, too_long
-  /// (kMaxEntries).
+  /// (kMaxEntries, or more names made to collide than HashIndex::kMaxProbes).
   Expected<void> add(std::string_view device, DeviceIds ids);
   Expected<DeviceIds> find(std::string_view device) const;  ///< missing_key
   Expected<void> remove(std::string_view device);           ///< missing_key

@@ -12,12 +12,6 @@ constexpr std::size_t kSmallestIndex = 32;
 
 }  // namespace
 
-void HashIndex::insert(std::uint32_t hash, std::uint32_t position) {
-  reserve(used_ + 1);
-  place({hash, position});
-  ++used_;
-}
-
 void HashIndex::erase(std::uint32_t hash, std::uint32_t position) {
   std::size_t hole = cell_of(hash, position);
   for (std::size_t cell = after(hole); cells_[cell].position != kNowhere; cell = after(cell)) {
@@ -37,6 +31,7 @@ void HashIndex::replace(std::uint32_t hash, std::uint32_t from, std::uint32_t to
 }
 
 void HashIndex::clear() {
+  if (used_ == 0) return;
   std::ranges::fill(cells_, Cell{});
   used_ = 0;
 }
@@ -50,12 +45,6 @@ std::size_t HashIndex::cell_of(std::uint32_t hash, std::uint32_t position) const
   std::size_t cell = home(hash);
   while (cells_[cell].position != position) cell = after(cell);
   return cell;
-}
-
-void HashIndex::place(Cell pair) {
-  std::size_t cell = home(pair.hash);
-  while (cells_[cell].position != kNowhere) cell = after(cell);
-  cells_[cell] = pair;
 }
 
 void HashIndex::resize(std::size_t cells) {

@@ -24,6 +24,13 @@ struct Key {
   bool operator==(const Key&) const = default;
 };
 
+/// What is wrong with a name that was made to collide with many others; follows the entry or device.
+inline constexpr std::string_view kCrowded = ": too many names before it have its hash";
+
+/// Whether check_name would accept it.
+inline bool is_name(std::string_view name) {
+  return !name.empty() && name.size() <= kMaxNameBytes && name.find('\0') == std::string_view::npos;
+}
 /// Names travel with a final NUL: bad_text (empty, or a NUL inside), bad_length (beyond kMaxNameBytes).
 Expected<void> check_name(std::string_view name);
 

@@ -11,7 +11,7 @@ namespace vcpr::store {
 
 /// One multiplication per sixteen bytes of the name. Not seeded, so that equal inputs take equal time; nothing visible
 /// depends on its values.
-inline std::uint32_t hash_of(Key key) {
+inline std::uint32_t hash_of(const Key& key) {
   constexpr std::uint64_t kFirst = 0x9e37'79b9'7f4a'7c15;  // 2^64 divided by the golden ratio
   constexpr std::uint64_t kSecond = 0xc2b2'ae3d'27d4'eb4f;
   auto fold = [](std::uint64_t a, std::uint64_t b) {

@@ -24,7 +24,7 @@ class KeyedList {
   static constexpr std::size_t kScanned = 8;
 
   /// Position of the key whose hash_of is `hash`; kNowhere when absent.
-  std::uint32_t find(Key key, std::uint32_t hash) const {
+  std::uint32_t find(const Key& key, std::uint32_t hash) const {
     auto matches = [&](std::uint32_t position) { return key_at(position) == key; };
     if (indexed()) return index_.find(hash, matches);
     for (std::uint32_t position = 0; position < slots_.size(); ++position) {
@@ -32,10 +32,13 @@ class KeyedList {
     }
     return kNowhere;
   }
-  std::uint32_t find(Key key) const { return find(key, hash_of(key)); }
+  std::uint32_t find(const Key& key) const { return find(key, hash_of(key)); }
+
+  /// True when so many keys share their hash, or nearly, that another would be slow to find: no chance, but intent.
+  bool is_crowded(std::uint32_t hash) const { return indexed() && index_.is_crowded(hash); }
 
   /// The key must be absent, its name valid.
-  std::uint32_t append(Key key, std::uint32_t hash, Value value) {
+  std::uint32_t append(const Key& key, std::uint32_t hash, Value value) {
     auto position = static_cast<std::uint32_t>(slots_.size());
     if (slots_.empty()) reserve(0, 0);
     slots_.push_back({hash, static_cast<std::uint32_t>(names_.size()), key.id,
