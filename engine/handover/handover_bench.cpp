@@ -101,7 +101,6 @@ void load(benchmark::State& state, os::Kernel& kernel, const CprState& cpr) {
     }
   }
   state.counters["bytes"] = static_cast<double>(out.bytes.size());
-  state.SetItemsProcessed(state.iterations());
   per_entry(state, cpr.descriptors.size());
 }
 
