@@ -279,7 +279,8 @@ void TransferAttempt::drop_entry(const Event& event) {
   if (event.operand >= play_.scenario.entries.size()) return;
   const Entry& entry = play_.scenario.entries[event.operand];
   play_.tables_at_rest = false;
-  (void)play_.old_state->descriptors.remove({text(entry.name), entry.id});
+  Expected<void> removed = play_.old_state->descriptors.remove({text(entry.name), entry.id});
+  table_changed_ = table_changed_ || removed.has_value();
   play_.tables_at_rest = true;
 }
 
