@@ -32,18 +32,18 @@ def google_benchmarks(program, pattern):
 
 
 def figures(bench):
-    """What one benchmark says, by unit: in the time of its process alone, unless it asks for that on the clock."""
+    """What one benchmark says, by unit; or {"failed": why}. Time is the processor's unless the benchmark asks for real."""
     if bench.get("error_occurred"):
-        return {}
-    on_clock = bench["name"].endswith("/real_time")
-    time = bench["real_time" if on_clock else "cpu_time"] * {"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9}[bench["time_unit"]]
-    values = {"ns": time, "/s": 1e9 / time}
+        return {"failed": bench["error_message"]}
+    clock = "real_time" if bench["name"].endswith("/real_time") else "cpu_time"
+    time = bench[clock] * {"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9}[bench["time_unit"]]
+    values = {}
     for counter in ("per_entry", "per_call"):
         if counter in bench:
             values[f"ns/{counter.removeprefix('per_')}"] = bench[counter] * 1e9
-    if "items_per_second" in bench and "ns/entry" not in values:
-        values["ns/entry"] = 1e9 / bench["items_per_second"]
-    return values
+    if "items_per_second" in bench:
+        values["ns/item"] = 1e9 / bench["items_per_second"]
+    return values | {"ns": time, "/s": 1e9 / time}
 
 
 def libfuzzer_rate(name, target, seeds):
@@ -104,10 +104,10 @@ def main(pattern):
     print(f"{'benchmark':<{width}} {'ours':>11} {'unit':<9} {'theirs':>11}  {'goal':<22} whose figure\n" + "-" * min(rule, 140))
     for name, values in measured.items():
         unit, theirs, goal, whose = peers.get(name, (None, "-", "-", ""))
-        unit = unit or next((u for u in ("ns/entry", "ns/call", "ns", "/s") if u in values), "-")
-        if unit not in values:
-            print(f"{name:<{width}} {'failed':>11}")
+        if "failed" in values:
+            print(f"{name:<{width}} {'failed':>11} {values['failed']}")
             continue
+        unit = unit or next(iter(values))
         print(f"{name:<{width}} {number(values[unit]):>11} {unit:<9} {theirs:>11}  "
               f"{verdict(goal, values[unit], unit, measured):<22} {whose}".rstrip())
     unknown = [name for name in peers if name not in measured and not pattern]
