@@ -16,6 +16,14 @@ die() {
   exit 2
 }
 
+# The archive this machine takes its own packages from, or the one that VCPR_DEBIAN_MIRROR names.
+debian_mirror() {
+  local configured
+  # shellcheck disable=SC2016
+  configured=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null | grep -v security | head -n 1)
+  echo "${VCPR_DEBIAN_MIRROR:-${configured%/}}"
+}
+
 # step TITLE: one line that says what begins now.
 step() { printf '\n=== %s\n' "$*"; }
 
