@@ -35,8 +35,9 @@ RC_GTEST_PROP(Handover, WorksAfterAnAttemptThatFailed, ()) {
   RC_PRE(scenario.mode != Mode::exec);
   scenario.handovers = 2;
   scenario.events = {*rc::gen::oneOf(
-      any_fault(), event_of({Action::kill_new, Action::cancel_old, Action::cancel_new, Action::half_close,
-                             Action::add_entry, Action::drop_entry, Action::advance, Action::step_other}))};
+      any_fault(),
+      event_of({Action::kill_new, Action::cancel_old, Action::cancel_new, Action::half_close, Action::add_entry,
+                Action::drop_entry, Action::advance, Action::step_other, Action::freeze_old, Action::freeze_new}))};
   normalise(scenario);
   Outcome outcome = play(scenario);
   RC_CLASSIFY(outcome.endings.front() != "done");

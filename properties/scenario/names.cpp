@@ -82,10 +82,10 @@ std::string_view name(Object object) {
               object);
 }
 std::string_view name(Action action) {
-  return pick(
-      std::array<std::string_view, kActions>{"fault", "kill-old", "kill-new", "advance", "signal", "add-entry",
-                                             "drop-entry", "half-close", "cancel-old", "cancel-new", "step-other"},
-      action);
+  return pick(std::array<std::string_view, kActions>{"fault", "kill-old", "kill-new", "advance", "signal", "add-entry",
+                                                     "drop-entry", "half-close", "cancel-old", "cancel-new",
+                                                     "step-other", "freeze-old", "freeze-new"},
+              action);
 }
 
 }  // namespace vcpr::scenario

@@ -126,13 +126,29 @@ TEST(Run, RefusesATableThatChangedWhileItWasSent) {
 }
 
 TEST(Run, GivesUpAtTheDeadlineWhenNobodyHangsUp) {
-  Scenario scenario = scenario_of("hang-up-timeout 70 ms\nhandovers 2\n", "at 1 call 14 advance 6000000 us\n");
-  EXPECT_TRUE(endings(scenario).ends_with("done"));
+  std::size_t timeouts = 0;
+  for (int call = 0; call < 60; ++call) {
+    std::string all = endings(scenario_of("handovers 2\n", "at 1 call " + std::to_string(call) + " freeze-new\n"));
+    EXPECT_TRUE(all.ends_with("done")) << call << ": " << all;
+    timeouts += all.find("does not hang up") != all.npos;
+  }
+  EXPECT_GT(timeouts, 0u);
+}
+
+TEST(Run, NeverSendsWhatTookTheNumberOfARemovedEntry) {
+  std::string many;
+  for (int i = 0; i < 60; ++i) many += "save \"ram1\" id " + std::to_string(i) + " memfd bytes 1 offset 0 seals 0\n";
+  for (int call = 0; call < 60; ++call) {
+    std::string at = "at 1 call " + std::to_string(call);
+    std::string events = at + " drop-entry entry 50\n" + at + " add-entry\n";
+    std::string all = endings(scenario_of("socket-buffer 256 bytes\nhandovers 2\n", many + events));
+    EXPECT_TRUE(all.ends_with(", done")) << all;
+  }
 }
 
 TEST(Run, CancelsOnEitherSideAtEveryCall) {
-  for (std::string_view action :
-       {"cancel-old", "cancel-new", "half-close", "drop-entry entry 0", "add-entry", "signal entry 5", "step-other"}) {
+  for (std::string_view action : {"cancel-old", "cancel-new", "half-close", "drop-entry entry 0", "add-entry",
+                                  "signal entry 5", "step-other", "freeze-old", "freeze-new"}) {
     for (int call = 0; call < 60; ++call) {
       std::string event = "at 1 call " + std::to_string(call) + " ";
       std::string all = endings(scenario_of("handovers 2\n", event.append(action).append("\n")));

@@ -120,13 +120,15 @@ enum class Action : std::uint8_t {
   advance,     ///< time moves by operand microseconds
   signal,      ///< the eventfd of entry `operand` is signalled, as a device would
   add_entry,   ///< old saves one more eventfd: the table is not the one that was recorded (W1)
-  drop_entry,  ///< old cancels, then removes entry `operand` (W2, W3)
+  drop_entry,  ///< old removes entry `operand`, whatever the source is doing (W2, W3)
   half_close,  ///< old's socket is shut for writing early
   cancel_old,  ///< the source is cancelled
   cancel_new,  ///< the target is dropped
   step_other,  ///< the other process advances once, within this call
+  freeze_old,  ///< old stays alive and does nothing more in this attempt
+  freeze_new,  ///< so does new
 };
-inline constexpr std::uint8_t kActions = 11;
+inline constexpr std::uint8_t kActions = 13;
 
 /// An action before call number `call` of attempt `handover`; calls of both processes count, from 0 at its beginning.
 struct Event {

@@ -58,6 +58,7 @@ class TransferAttempt final : public Stage {
   void signal(const Event& event);
   void add_entry();
   void drop_entry(const Event& event);
+  void freeze(Who who);
   void half_close();
   void settle();
   Ending judge(std::string& ending);
@@ -90,7 +91,10 @@ void TransferAttempt::start(std::uint8_t handover) {
   std::string path = "/run/vcpr/cpr." + std::to_string(handover);
   as(Who::new_side,
      [&] { target_.emplace(play_.new_process->kernel(), path, accepted_peer(play_.scenario), timeouts); });
-  as(Who::old_side, [&] { source_.emplace(play_.old_process->kernel(), path, *play_.old_state, timeouts); });
+  as(Who::old_side, [&] {
+    play_.record();  // the source records now, too
+    source_.emplace(play_.old_process->kernel(), path, *play_.old_state, timeouts);
+  });
 }
 
 /// The embedder makes the pair in new and hands one end to old, as a service manager would.
@@ -119,7 +123,10 @@ void TransferAttempt::start_pair(handover::Timeouts timeouts) {
     target_.emplace(new_kernel, os::Fd(new_kernel, *server), handover::TransferTarget::Given::connected,
                     accepted_peer(play_.scenario), timeouts);
   });
-  as(Who::old_side, [&] { source_.emplace(old_kernel, std::move(owned_client), *play_.old_state, timeouts); });
+  as(Who::old_side, [&] {
+    play_.record();
+    source_.emplace(old_kernel, std::move(owned_client), *play_.old_state, timeouts);
+  });
 }
 
 bool TransferAttempt::may_step(Who who) {
@@ -225,6 +232,10 @@ void TransferAttempt::act(const Event& event, const machine::CallSite& site) {
       return signal(event);
     case Action::half_close:
       return half_close();
+    case Action::freeze_old:
+      return freeze(Who::old_side);
+    case Action::freeze_new:
+      return freeze(Who::new_side);
     case Action::step_other:
       if (Who it = other(caller); exists(it) && !turn(it).finished && !turn(it).busy) step(it);
       return;
@@ -246,9 +257,9 @@ void TransferAttempt::apply(const Event& event) {
   }
   if (!play_.old_process->alive()) return;
   if (event.action == Action::add_entry) return add_entry();
+  if (event.action == Action::drop_entry) return drop_entry(event);
   if (source_) source_->cancel();
   if (!turn(Who::old_side).finished) finish(Who::old_side, false, "cancelled");
-  if (event.action == Action::drop_entry) drop_entry(event);
 }
 
 void TransferAttempt::signal(const Event& event) {
@@ -284,6 +295,14 @@ void TransferAttempt::drop_entry(const Event& event) {
   play_.tables_at_rest = true;
 }
 
+/// What it had begun stays as it is until the attempt is over. Nothing happens when its engine is at work right now.
+void TransferAttempt::freeze(Who who) {
+  Turn& mine = turn(who);
+  if (mine.finished || mine.busy) return;
+  mine.finished = true;
+  mine.ending = "frozen";
+}
+
 void TransferAttempt::half_close() {
   const Turn& old_turn = turn(Who::old_side);
   if (old_turn.finished || old_turn.wait.fd < 0 || !play_.old_process->alive()) return;
@@ -306,7 +325,8 @@ Ending TransferAttempt::judge(std::string& ending) {
   const Turn& new_turn = turn(Who::new_side);
   bool old_lives = play_.old_process->alive();
   bool taken = new_turn.succeeded && play_.new_process->alive() && (old_turn.succeeded || !old_lives);
-  ending = taken ? "done" : new_turn.succeeded ? old_turn.ending : new_turn.ending;
+  bool new_is_to_blame = !new_turn.succeeded && (new_turn.ending != "frozen" || old_turn.succeeded);
+  ending = taken ? "done" : new_is_to_blame ? new_turn.ending : old_turn.ending;
   invariants::Attempt attempt;
   attempt.ended = stuck_.empty();
   attempt.stuck = stuck_;
