@@ -1,12 +1,10 @@
 #include "properties/streams/delivery.hpp"
 
-#include <algorithm>
 #include <array>
 #include <tuple>
 
 #include "engine/os/abi.hpp"
-#include "properties/streams/riders.hpp"
-#include "properties/streams/stand_in.hpp"
+#include "properties/streams/rides.hpp"
 #include "properties/streams/stream_sender.hpp"
 
 namespace vcpr::streams {
@@ -23,46 +21,9 @@ Delivery::Delivery(machine::Machine& machine) : source_(&machine.spawn()) {
   (void)target_->kernel().close(source_socket_);
 }
 
-namespace {
-
-/// The descriptors of a delivery as they are made.
-class Preparation {
- public:
-  Preparation(const TransferInput& input, machine::Process& source) : input_(input), source_(source) {}
-
-  void add(const Rider& rider) {
-    bool joins = rides_.size() % together() != 0;
-    rides_.push_back({joins ? rides_.back().offset : rider.offset + input_.late, make(rider.name)});
-  }
-  std::vector<wire::RidingFd>& rides() { return rides_; }
-
- private:
-  std::size_t together() const { return input_.together == 0 ? wire::kDescriptorsPerMessage : input_.together; }
-
-  int make(std::string_view name) {
-    if (input_.one_description && !rides_.empty()) return rides_.front().number;
-    bool odd = input_.odd_kind != 0 && rides_.size() == input_.odd_entry;
-    return source_.install(odd ? stand_in(static_cast<store::DescriptorKind>(input_.odd_kind)) : stand_in_for(name));
-  }
-
-  const TransferInput& input_;
-  machine::Process& source_;
-  std::vector<wire::RidingFd> rides_;
-};
-
-}  // namespace
-
 std::vector<wire::RidingFd> Delivery::prepare(const TransferInput& input) {
   if (input.descriptor_limit != 0) target_->set_descriptor_limit(input.descriptor_limit);
-  Preparation preparation(input, *source_);
-  Riders riders(input.stream, handover::Encoding::transfer);
-  Rider last;
-  while (auto rider = riders.next()) preparation.add(last = *rider);
-  for (int i = 0; i < input.surplus; ++i) preparation.add(last);
-  auto& rides = preparation.rides();
-  std::size_t missing = input.surplus < 0 ? static_cast<std::size_t>(-input.surplus) : 0;
-  rides.resize(rides.size() - std::min(rides.size(), missing));
-  return std::move(rides);
+  return make_rides(input, *source_);
 }
 
 void Delivery::end_stream(Ending ending) {

@@ -25,6 +25,7 @@ std::optional<Rider> Riders::next() {
   Rider rider;
   rider.name = {reinterpret_cast<const char*>(name), be32(length)};
   if (rider.name.ends_with('\0')) rider.name.remove_suffix(1);
+  rider.id = static_cast<std::int32_t>(be32(id));
   rider.offset = reader_.offset() - (encoding_ == handover::Encoding::transfer ? 1 : 4);
   if (encoding_ == handover::Encoding::exec) rider.number = static_cast<std::int32_t>(be32(rides));
   return rider;

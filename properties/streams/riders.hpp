@@ -14,7 +14,8 @@ namespace vcpr::streams {
 
 /// An entry that can be read up to its descriptor. Views into the stream.
 struct Rider {
-  std::string_view name;     ///< without the final NUL, if it has one
+  std::string_view name;  ///< without the final NUL, if it has one
+  std::int32_t id = 0;
   std::uint64_t offset = 0;  ///< of the service byte, or of the number
   std::int32_t number = -1;  ///< exec: as the stream says
 };

@@ -51,6 +51,11 @@ TransferInput decode_transfer(std::span<const std::uint8_t> input) {
   return decoded;
 }
 
+bool needs_socket(const TransferInput& input) {
+  return input.ending != Ending::half_close || input.chunk != 0 || input.messages_per_step != 0 ||
+         input.descriptor_limit != 0;
+}
+
 std::string describe(const TransferInput& input) {
   std::string text = "peer ";
   text += kPeerNames[static_cast<std::size_t>(input.peer)];

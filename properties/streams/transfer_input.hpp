@@ -44,6 +44,10 @@ struct TransferInput {
 /// Every byte string is an input; missing bytes are zero.
 TransferInput decode_transfer(std::span<const std::uint8_t> input);
 
+/// Whether the input asks for something that only a socket can do: messages of few bytes, a target that looks between
+/// them, another end than the half-close, a target short of numbers.
+bool needs_socket(const TransferInput& input);
+
 /// "peer current, half_close, surplus 0, ...": one line.
 std::string describe(const TransferInput& input);
 
