@@ -6,7 +6,9 @@
 #include <map>
 #include <string>
 
+#include "engine/store/descriptor_kind.hpp"
 #include "engine/vmstate/main_stream_document.hpp"
+#include "properties/streams/arrival.hpp"
 #include "properties/streams/delivery.hpp"
 #include "properties/streams/exec_input.hpp"
 
@@ -33,6 +35,15 @@ std::string outcome(const Expected<handover::CprState>& state, handover::Encodin
   EXPECT_TRUE(save_cpr_state(*state, encoding, saved));
   EXPECT_TRUE(peer != handover::Peer::current || std::ranges::equal(saved.bytes, stream));
   return "loaded";
+}
+
+std::string arrival(const TransferInput& input) {
+  machine::Machine machine;
+  machine::Process& process = machine.spawn();
+  auto state = load_cpr_state(process.kernel(), arrive(input, process), handover::Encoding::transfer, input.peer);
+  if (!state) return outcome(state, handover::Encoding::transfer, input.stream, input.peer);
+  auto verified = verify_kinds(process.kernel(), state->descriptors);
+  return verified ? "loaded" : std::string(name(verified.error().code));
 }
 
 std::string transfer(const Input& bytes) {
@@ -63,6 +74,17 @@ TEST(Seeds, OfACprStateShowWhatTheirNameSays) {
     auto expected = refused.find(file);
     EXPECT_EQ(transfer(bytes), expected == refused.end() ? "loaded" : expected->second) << file;
   }
+}
+
+TEST(Seeds, OfACprStateArriveAsThroughASocket) {
+  std::size_t compared = 0;
+  for (const auto& [file, bytes] : files_below("cpr_state/seeds", ".bin")) {
+    TransferInput input = decode_transfer(bytes);
+    if (needs_socket(input)) continue;
+    EXPECT_EQ(arrival(input), transfer(bytes)) << file;
+    ++compared;
+  }
+  EXPECT_GE(compared, 20u);
 }
 
 TEST(Seeds, OfACprExecStateShowWhatTheirNameSays) {
