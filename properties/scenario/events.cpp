@@ -34,6 +34,7 @@ Events::~Events() {
 }
 
 void Events::begin(std::uint8_t handover, Stage& stage) {
+  old_image_ = play_.old_process->image();
   handover_ = handover;
   stage_ = &stage;
   first_call_ = play_.machine.calls();
@@ -73,7 +74,8 @@ void Events::happen(const Event& event, const machine::CallSite& site) {
 
 void Events::called(const machine::CallRecord& record) {
   if (play_.listened()) {
-    std::string_view who = record.site.process == play_.old_process ? "old" : "new";
+    bool is_old = record.site.process == play_.old_process && record.image == old_image_;
+    std::string_view who = is_old ? "old" : "new";
     play_.tell(who, machine::format(record));
   }
   if (record.fired != machine::FaultPoint::none) {

@@ -45,6 +45,7 @@ class Events final : public machine::Schedule, public machine::Listener {
 
   Play& play_;
   Stage* stage_ = nullptr;
+  std::uint32_t old_image_ = 0;  ///< after execve the same process is new
   std::uint64_t first_call_ = 0;
   std::size_t next_ = 0;
   std::uint8_t handover_ = 0;
