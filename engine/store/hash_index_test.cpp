@@ -76,7 +76,8 @@ TEST(HashIndex, ATableRefusesNamesMadeToCollide) {
 TEST(HashIndex, DeviceRecordsRefuseNamesMadeToCollide) {
   DeviceRecords records;
   Expected<void> added;
-  for (std::size_t i = 0; added && i < 16 * HashIndex::kMaxProbes; ++i) added = records.add(colliding_name(i), {1, 2, 3});
+  for (std::size_t i = 0; added && i < 16 * HashIndex::kMaxProbes; ++i)
+    added = records.add(colliding_name(i), {1, 2, 3});
   ASSERT_FALSE(added);
   EXPECT_EQ(added.error().code, ErrorCode::too_long);
   EXPECT_LE(records.size(), HashIndex::kMaxProbes + 1);

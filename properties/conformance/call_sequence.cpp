@@ -332,7 +332,7 @@ std::vector<std::string> run_sequence(const Sequence& sequence, World& world) {
   std::vector<std::string> told;
   Player player(world);
   for (const Step& step : sequence) told.push_back(player.play(step));
-  (void)world.kernel().munmap(os::UserAddr(kWindow), 2 * kWindowPages * kPage);
+  (void)world.kernel().munmap(os::UserAddr(kWindow), std::uint64_t{2} * kWindowPages * kPage);
   return told;
 }
 

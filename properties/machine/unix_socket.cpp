@@ -296,7 +296,8 @@ std::size_t enqueue_all(Machine::Impl& machine, Socket& sender, std::span<const 
                         OutgoingRights& rights) {
   const std::uint32_t limit = machine.switches.socket_buffer_bytes;
   std::size_t sent = 0;
-  while (sent < data.size() && sender.charged < limit && machine.arena.has_room_for(2 * (kMaxHead + kMaxPaged))) {
+  while (sent < data.size() && sender.charged < limit &&
+         machine.arena.has_room_for(std::size_t{2} * (kMaxHead + kMaxPaged))) {
     const std::uint32_t size = next_buffer_size(data.size() - sent, limit);
     enqueue(machine, sender, data.subspan(sent, size), rights);
     sent += size;

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <optional>
 
 #include "engine/handover/exec.hpp"
@@ -74,7 +75,9 @@ std::string ExecAttempt::run_new() {
     return state.error().message();
   }
   // What the table owns is the table's, and the memfd that carried it is closed.
-  std::vector<int> taken{variable ? std::atoi(variable->c_str()) : -1};
+  int memfd = -1;
+  if (variable) (void)std::from_chars(variable->data(), variable->data() + variable->size(), memfd);
+  std::vector<int> taken{memfd};
   for (store::Entry entry : state->descriptors) taken.push_back(entry.number);
   std::erase_if(play_.new_others, [&](int number) { return std::ranges::find(taken, number) != taken.end(); });
   play_.new_state = std::move(*state);
