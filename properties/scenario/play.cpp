@@ -143,13 +143,21 @@ Expected<void> Play::claim() {
   return answer;
 }
 
+/// An earlier attempt may have dropped it.
+bool Play::is_recorded(const Entry& entry) const {
+  return std::ranges::any_of(recorded_, [&, name = text(entry.name)](const invariants::RecordedEntry& recorded) {
+    return recorded.id == entry.id && recorded.name == name;
+  });
+}
+
 bool Play::some_kind_is_wrong() const {
   for (std::size_t i = 0; i < scenario.entries.size(); ++i) {
     const Entry& entry = scenario.entries[i];
     bool shared = entry.object == Object::same_as;
     const Entry* holder = &entry;
     while (holder->object == Object::same_as) holder = &scenario.entries[holder->value];
-    if (saved_[i] && !kind_fits(shared ? holder->object : entry.object, entry.name.kind)) return true;
+    if (saved_[i] && is_recorded(entry) && !kind_fits(shared ? holder->object : entry.object, entry.name.kind))
+      return true;
   }
   return false;
 }

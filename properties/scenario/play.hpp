@@ -84,6 +84,7 @@ class Play {
   void expect(bool wanted, const Expected<void>& answer, const Words& what);
   void claim_key(store::Key key, bool wanted);
   void claim_listed();
+  bool is_recorded(const Entry& entry) const;
   bool some_kind_is_wrong() const;
 
   const Line* line_;
