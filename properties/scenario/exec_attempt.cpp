@@ -43,7 +43,7 @@ void ExecAttempt::act(const Event& event, const machine::CallSite&) {
   if (event.action != Action::signal || event.operand >= play_.scenario.entries.size() || replaced()) return;
   const Entry& entry = play_.scenario.entries[event.operand];
   Expected<int> number = play_.old_state->descriptors.find({text(entry.name), entry.id});
-  if (!number || entry.object != Object::eventfd) return;
+  if (!number || entry.object != Object::eventfd || !play_.was_saved(event.operand)) return;
   std::array<std::byte, 8> one{std::byte{1}};
   (void)play_.old_process->kernel().write(*number, one);
 }

@@ -46,6 +46,8 @@ class Play {
   /// process that refuses to go on because something is left over.
   Expected<void> claim();
   /// What the scenario must end in when nothing interferes: an error's name, "done", or nothing if that is open.
+  /// Whether entry `position` got into the table at the beginning; else its key may lead to another one's descriptor.
+  bool was_saved(std::size_t position) const { return saved_[position]; }
   std::string expected_ending(std::uint32_t spare_descriptors) const;
 
   /// Between two calls: the cheap invariants. Not while the engine works on a table.
