@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <set>
+#include <utility>
 
 #include "properties/machine/fault.hpp"
 #include "properties/scenario/objects.hpp"
@@ -78,8 +79,8 @@ rc::Gen<Scenario> scenario_of(rc::Gen<std::vector<Entry>> entries, rc::Gen<std::
   return rc::gen::build<Scenario>(rc::gen::set(&Scenario::mode, modes), rc::gen::set(&Scenario::accept, accepts),
                                   rc::gen::set(&Scenario::handovers, range<std::uint8_t>(1, kMaxHandovers)),
                                   rc::gen::set(&Scenario::socket_buffer, range<std::uint32_t>(256, 212992)),
-                                  rc::gen::set(&Scenario::turns), rc::gen::set(&Scenario::entries, entries),
-                                  rc::gen::set(&Scenario::devices, devices));
+                                  rc::gen::set(&Scenario::turns), rc::gen::set(&Scenario::entries, std::move(entries)),
+                                  rc::gen::set(&Scenario::devices, std::move(devices)));
 }
 
 /// Shrinks as the model does, not field by field: every candidate is a scenario that can be.

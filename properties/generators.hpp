@@ -10,8 +10,8 @@
 
 namespace vcpr::scenario {
 
-/// RapidCheck prints a failing scenario as text.
-void showValue(const Scenario& scenario, std::ostream& out);
+/// RapidCheck prints a failing scenario as text: it finds this by the name.
+void showValue(const Scenario& scenario, std::ostream& out);  // NOLINT(readability-identifier-naming)
 
 }  // namespace vcpr::scenario
 
