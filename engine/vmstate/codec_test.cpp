@@ -66,7 +66,7 @@ TEST(Codec, EveryTruncationNamesTheFieldItCuts) {
 
 TEST(Codec, ABoolThatNobodyWritesIsRefused) {
   Numbers back;
-  EXPECT_EQ(loaded(kNumbers, back, stream("02")), "bad_value at byte 0: yes: 2");
+  EXPECT_EQ(loaded(kNumbers, back, stream("02")), "bad_value at byte 0: yes: 2 is neither 0 nor 1");
 }
 
 TEST(Codec, BytesAfterTheLastFieldAreRefused) {
@@ -93,10 +93,10 @@ TEST(Codec, RulesHoldLoadedValuesToTheObject) {
     Rules fresh;
     return loaded(kRules, fresh, stream(bytes));
   };
-  EXPECT_EQ(refusal("00000008 00000001 01"), "bad_value at byte 0: same: 8");
-  EXPECT_EQ(refusal("00000007 00000003 01"), "bad_value at byte 4: version_id: 3");
-  EXPECT_EQ(refusal("00000007 ffffffff 01"), "bad_value at byte 4: version_id: -1");
-  EXPECT_EQ(refusal("00000007 00000002 02"), "bad_value at byte 8: level: 2");
+  EXPECT_EQ(refusal("00000008 00000001 01"), "bad_value at byte 0: same: 8 is not 7, as here");
+  EXPECT_EQ(refusal("00000007 00000003 01"), "bad_value at byte 4: version_id: 3 is not from 0 to 2, as here");
+  EXPECT_EQ(refusal("00000007 ffffffff 01"), "bad_value at byte 4: version_id: -1 is not from 0 to 2, as here");
+  EXPECT_EQ(refusal("00000007 00000002 02"), "bad_value at byte 8: level: 2 is more than 1");
 }
 
 struct Arrays {

@@ -37,6 +37,7 @@ class Loader {
   bool pointer_element(const Field& field, void* slot);
   bool integer(const Field& field, void* member);
   bool satisfies(const Field& field, const void* member, std::uint64_t value) const;
+  bool refuse_integer(const Field& field, const void* member, std::uint64_t value, std::uint64_t begin);
   bool bytes(const Field& field, void* object);
   bool text(const Field& field, void* member);
   bool text_length(const Field& field, std::uint64_t& length);
@@ -247,7 +248,7 @@ bool Loader::integer(const Field& field, void* member) {
   std::uint64_t value = big_endian_at(raw, field.width);
   if (observer_ != nullptr) report_integer(field, begin, value);
   if (field.rule != Rule::any && !satisfies(field, member, value)) {
-    return fail(ErrorCode::bad_value, begin, {integer_text(value, field.width, field.is_signed)});
+    return refuse_integer(field, member, value, begin);
   }
   store_host(member, value, field.width);
   return true;
@@ -269,6 +270,18 @@ bool Loader::satisfies(const Field& field, const void* member, std::uint64_t val
               sign_extended(value, field.width) <= sign_extended(load_host(member, field.width), field.width));
   }
   return false;
+}
+
+/// Says what the value should have been.
+bool Loader::refuse_integer(const Field& field, const void* member, std::uint64_t value, std::uint64_t begin) {
+  const std::string found = integer_text(value, field.width, field.is_signed);
+  if (field.rule == Rule::boolean) return fail(ErrorCode::bad_value, begin, {found, " is neither 0 nor 1"});
+  if (field.rule == Rule::at_most) {
+    return fail(ErrorCode::bad_value, begin, {found, " is more than ", Decimal(field.maximum)});
+  }
+  const std::string ours = integer_text(load_host(member, field.width), field.width, field.is_signed);
+  const std::string_view relation = field.rule == Rule::equal ? " is not " : " is not from 0 to ";
+  return fail(ErrorCode::bad_value, begin, {found, relation, ours, ", as here"});
 }
 
 bool Loader::bytes(const Field& field, void* object) {

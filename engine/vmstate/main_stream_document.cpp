@@ -41,8 +41,9 @@ class DocumentParser {
     ram_.with_addresses = configuration.has_capability(kIgnoreShared);
     result_.document.configuration = bytes_.subspan(kMainHeaderBytes + 1, in_.offset() - kMainHeaderBytes - 1);
     keep();
-    if (!configuration.has_capability(kMappedRam)) return {};
-    return refuse_at(ErrorCode::bad_value, in_.offset(), {"the capability mapped-ram lays RAM out in another way"});
+    auto known = check_layout(configuration);
+    if (!known) known.error().offset = in_.offset();
+    return known;
   }
 
   Expected<void> parse_record() {

@@ -46,9 +46,10 @@ class MainLoader {
   Expected<void> load_configuration() {
     auto done = read_configuration(in_, facts_.configuration);
     if (!done) return done;
-    auto same = agree(ours_, facts_.configuration);
-    if (!same) same.error().offset = kMainHeaderBytes;
-    return same;
+    done = check_layout(facts_.configuration);
+    if (done) done = agree(ours_, facts_.configuration);
+    if (!done) done.error().offset = kMainHeaderBytes;
+    return done;
   }
 
   Expected<void> record(const RecordHead& head) {

@@ -24,13 +24,14 @@ constexpr std::uint64_t kMegabyte = 1u << 20;
 /// A VM with one block of RAM, its run state, a container and an iommufd.
 struct Vm {
   Configuration configuration;
-  RamSection ram{{{.name = "pc.ram", .used_length = 256 * kMegabyte}}};
+  RamSection ram;
   VfioContainerSection container;
   IommufdSection iommufd;
   GlobalState state;
   SectionTable sections;
 
-  Vm() {
+  explicit Vm(std::optional<std::uint64_t> ram_address = {})
+      : ram({{.name = "pc.ram", .used_length = 256 * kMegabyte, .address = ram_address}}) {
     configuration.machine = "pc-q35-10.2";
     EXPECT_TRUE(sections.add_iterable("ram", 0, kRamVersion, ram));
     EXPECT_TRUE(sections.add("vfio-container", 0, kVfioContainer, container));
@@ -158,6 +159,58 @@ TEST(MainStream, HeaderAndConfigurationAreChecked) {
   EXPECT_EQ(refusal(join({kHeader, "05 1a 'configuration/capabilities' 00000001 ffffffff"})),
             "bad_length at byte 60: configuration: configuration/capabilities/capabilities: 4294967295 times 1 is more "
             "than 32");
+}
+
+TEST(MainStream, ACapabilityThatLaysRamOutOtherwiseIsRefusedThoughItIsOnHere) {
+  Vm vm;
+  vm.configuration.add_capability(kMappedRam);
+  EXPECT_EQ(vm.load(stream(join({kHeader, "05 1a 'configuration/capabilities' 00000001 00000001 0a 'mapped-ram' 00"}))),
+            "bad_value at byte 8: the capability mapped-ram lays RAM out in another way");
+}
+
+/// Of a machine whose target pages have 2^12 bytes, or as told, with the UUID 01 01 ... 01, or as told.
+std::string configured(std::string_view page_bits, std::string_view uuid_bytes) {
+  Vm vm;
+  vm.configuration.target_page_bits = 12;
+  vm.configuration.has_uuid = true;
+  vm.configuration.uuid.fill(std::byte{1});
+  std::string text = join({kHeader, "05 1e 'configuration/target-page-bits' 00000001 ", page_bits,
+                           "05 12 'configuration/uuid' 00000001 ", uuid_bytes});
+  return vm.load(stream(text + plain().substr(kHeader.size())));
+}
+
+TEST(MainStream, PageBitsAndUuidAreThisSides) {
+  const std::string ones = "01010101 01010101 01010101 01010101 ";
+  EXPECT_EQ(configured("0000000c ", ones), "");
+  EXPECT_EQ(configured("0000000e ", ones),
+            "bad_value at byte 8: target-page-bits is \"14\" in the stream and \"12\" here");
+  EXPECT_EQ(configured("0000000c ", "01010101 01010101 01010101 01010102 "),
+            "bad_value at byte 8: the uuid in the stream is not that of this machine");
+  EXPECT_EQ(configured("00000011 ", ones),
+            "bad_value at byte 60: configuration: configuration/target-page-bits/target_page_bits: 17 is more than 16");
+}
+
+TEST(MainStream, AMachineWithAUuidTakesAStreamWithout) {
+  Vm vm;
+  vm.configuration.has_uuid = true;
+  EXPECT_EQ(vm.load(stream(plain())), "");
+}
+
+TEST(MainStream, WithSharedRamIgnoredTheBlocksHaveAddresses) {
+  constexpr std::uint64_t kAddress = 0x1'0000'0000;
+  Vm old(kAddress);
+  old.state = GlobalState::of("running");
+  old.configuration.add_capability(kIgnoreShared);
+  const Bytes bytes = old.save({.describe = false});
+  EXPECT_NE(hex(bytes).find(hex(stream("06 'pc.ram' 0000000010000000 0000000100000000 0000000000000010"))),
+            std::string::npos);
+  Vm fresh(kAddress);
+  fresh.configuration.add_capability(kIgnoreShared);
+  EXPECT_EQ(fresh.load(bytes), "");
+  Vm elsewhere(0);
+  elsewhere.configuration.add_capability(kIgnoreShared);
+  EXPECT_EQ(elsewhere.load(bytes),
+            "bad_value at byte 93: \"ram\" instance 0: RAM block \"pc.ram\": at address 4294967296, here 0");
 }
 
 TEST(MainStream, SectionsArriveExactlyOnce) {

@@ -9,6 +9,11 @@ Expected<void> note_uuid(Configuration& configuration) {
   return {};
 }
 
+Expected<void> check_layout(const Configuration& theirs) {
+  if (!theirs.has_capability(kMappedRam)) return {};
+  return refuse(ErrorCode::bad_value, {"the capability mapped-ram lays RAM out in another way"});
+}
+
 Expected<void> agree(const Configuration& ours, const Configuration& theirs) {
   auto differ = [](std::string_view what, std::string_view our, std::string_view their) {
     return refuse(ErrorCode::bad_value, {what, " is ", quoted(their), " in the stream and ", quoted(our), " here"});

@@ -83,6 +83,9 @@ inline constexpr auto kConfiguration =
     describe<Configuration>("configuration", 1, kConfigurationFields).with_subsections(kConfigurationSubsections);
 inline constexpr std::uint32_t kConfigurationLoadVersion = 0;
 
+/// bad_value for a capability that lays the stream out in a way that is not read here: mapped-ram.
+Expected<void> check_layout(const Configuration& theirs);
+
 /// bad_value, naming the first thing in which `theirs` differs from `ours`.
 Expected<void> agree(const Configuration& ours, const Configuration& theirs);
 

@@ -180,9 +180,14 @@ Expected<void> RamSection::check_blocks(const RamPart& part) const {
   for (const RamBlock& theirs : part.blocks) {
     auto ours = std::ranges::find(blocks_, theirs.name, &RamBlock::name);
     if (ours == blocks_.end()) return refuse(ErrorCode::bad_value, {"RAM block ", quoted(theirs.name), " is unknown"});
-    if (*ours == theirs) continue;
-    return refuse(ErrorCode::bad_value, {"RAM block ", quoted(theirs.name), ": ", Decimal(theirs.used_length),
-                                         " bytes, here ", Decimal(ours->used_length)});
+    if (ours->used_length != theirs.used_length) {
+      return refuse(ErrorCode::bad_value, {"RAM block ", quoted(theirs.name), ": ", Decimal(theirs.used_length),
+                                           " bytes, here ", Decimal(ours->used_length)});
+    }
+    if (ours->address == theirs.address) continue;
+    return refuse(ErrorCode::bad_value,
+                  {"RAM block ", quoted(theirs.name), ": at address ", Decimal(theirs.address.value_or(0)), ", here ",
+                   Decimal(ours->address.value_or(0))});
   }
   return {};
 }
