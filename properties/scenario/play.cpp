@@ -64,20 +64,24 @@ void Play::set_up() {
   tables_at_rest = true;
 }
 
-bool Play::entry_fits(std::size_t position) const {
-  const Entry& entry = scenario.entries[position];
-  bool named = entry.name.kind != NameKind::empty && entry.name.length <= store::kMaxNameBytes;
-  for (std::size_t i = 0; i < position; ++i) {
-    bool taken = saved_[i] && scenario.entries[i].name == entry.name && scenario.entries[i].id == entry.id;
-    if (taken) return false;
+const Entry* Play::saved_under_key_of(const Entry& entry) const {
+  for (std::size_t i = 0; i < saved_.size(); ++i) {
+    const Entry& other = scenario.entries[i];
+    if (saved_[i] && other.name == entry.name && other.id == entry.id) return &other;
   }
-  if (entry.object != Object::same_as) return named;
-  const Entry& existing = scenario.entries[entry.value];
-  return named && saved_[entry.value] && name_may_share(entry.name.kind) && name_may_share(existing.name.kind);
+  return nullptr;
+}
+
+bool Play::entry_fits(const Entry& entry) const {
+  bool named = entry.name.kind != NameKind::empty && entry.name.length <= store::kMaxNameBytes;
+  if (!named || saved_under_key_of(entry) != nullptr) return false;
+  if (entry.object != Object::same_as) return true;
+  const Entry* existing = saved_under_key_of(scenario.entries[entry.value]);
+  return existing != nullptr && name_may_share(entry.name.kind) && name_may_share(existing->name.kind);
 }
 
 void Play::save_entry(const Entry& entry, std::size_t position) {
-  bool wanted = entry_fits(position);
+  bool wanted = entry_fits(entry);
   Expected<void> answer;
   if (entry.object == Object::same_as) {
     const Entry& existing = scenario.entries[entry.value];
@@ -153,11 +157,10 @@ bool Play::is_recorded(const Entry& entry) const {
 bool Play::some_kind_is_wrong() const {
   for (std::size_t i = 0; i < scenario.entries.size(); ++i) {
     const Entry& entry = scenario.entries[i];
-    bool shared = entry.object == Object::same_as;
+    if (!saved_[i] || !is_recorded(entry)) continue;
     const Entry* holder = &entry;
-    while (holder->object == Object::same_as) holder = &scenario.entries[holder->value];
-    if (saved_[i] && is_recorded(entry) && !kind_fits(shared ? holder->object : entry.object, entry.name.kind))
-      return true;
+    while (holder->object == Object::same_as) holder = saved_under_key_of(scenario.entries[holder->value]);
+    if (!kind_fits(holder->object, entry.name.kind)) return true;
   }
   return false;
 }

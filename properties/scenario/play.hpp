@@ -80,7 +80,9 @@ class Play {
   void save_entry(const Entry& entry, std::size_t position);
   void save_device(const Device& device);
   /// The rule of the table, stated a second time over the scenario: whether this entry is accepted.
-  bool entry_fits(std::size_t position) const;
+  bool entry_fits(const Entry& entry) const;
+  /// The entry that the table took under this one's key so far; an entry it refused holds nothing.
+  const Entry* saved_under_key_of(const Entry& entry) const;
   /// What was asked of the store, in words that are made only when somebody reads them.
   using Words = std::function<std::string()>;
   void expect(bool wanted, const Expected<void>& answer, const Words& what);
