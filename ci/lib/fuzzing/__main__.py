@@ -1,4 +1,4 @@
-"""python3 -m fuzzing --seconds N --targets A,B --jobs N --out DIR, from the root, after the build."""
+"""python3 -m fuzzing --seconds N --targets A,B --jobs N --seed N --out DIR, from the root, after the build."""
 import argparse
 import os
 import sys
@@ -43,10 +43,10 @@ def summary(campaign, page):
 
 def main():
     parser = argparse.ArgumentParser(prog="ci/fuzz")
-    for flag, kind in (("--seconds", int), ("--targets", str), ("--jobs", int), ("--out", str)):
+    for flag, kind in (("--seconds", int), ("--targets", str), ("--jobs", int), ("--seed", int), ("--out", str)):
         parser.add_argument(flag, type=kind, required=True)
     arguments = parser.parse_args()
-    targets = [Target(name, BUILD, arguments.out) for name in choose(arguments.targets)]
+    targets = [Target(name, BUILD, arguments.out, arguments.seed) for name in choose(arguments.targets)]
     campaign = Campaign(targets, arguments.seconds, arguments.jobs)
     print(f"replaying seeds and regressions of {len(targets)} targets", flush=True)
     for target in targets:

@@ -21,8 +21,8 @@ class Find:
 
 
 class Target:
-    def __init__(self, name, build, out):
-        self.name = name
+    def __init__(self, name, build, out, seed):
+        self.name, self.seed = name, seed
         self.program = f"{build}/fuzz_{name}"
         self.encoder = f"{build}/encode_seeds"
         self.folder = os.path.join(out, name)
@@ -113,8 +113,12 @@ class Target:
         return flags
 
     def start(self, seconds):
-        log = os.path.join(self.folder, f"log-{len(self.processes())}.txt")
-        command = [self.program, *libfuzzer.limits(self.share), *self.options(), "-print_final_stats=1", "-reload=1",
+        number = len(self.processes())
+        log = os.path.join(self.folder, f"log-{number}.txt")
+        # Another seed for each process, or the same find would end it again. A reload comes by the clock, so a run that
+        # is to repeat itself has none.
+        chance = ["-reload=0", f"-seed={self.seed + number}"] if self.seed else ["-reload=1"]
+        command = [self.program, *libfuzzer.limits(self.share), *self.options(), *chance, "-print_final_stats=1",
                    f"-artifact_prefix={self.found}/", self.corpus, self.seeds]
         process = libfuzzer.Process(command, log, seconds)
         self.running.append(process)
