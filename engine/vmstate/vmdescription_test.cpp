@@ -72,6 +72,10 @@ TEST(VmDescription, RefusesWhatDoesNotAddUpOrIsNotThere) {
   EXPECT_TRUE(refusal(one_device(R"({"name": "s", "type": "struct", "struct": {"vmsd_name": "s", "version": 1,
        "fields": [{"name": "x", "type": "uint32", "size": 4}]}, "size": 5})"))
                   .ends_with("the size is not that of what the field contains"));
+  for (const char* empty :
+       {R"({"name": "t", "type": "gtree", "size": 4})", R"({"name": "l", "type": "qtailq", "size": 0})"})
+    EXPECT_TRUE(refusal(one_device(empty)).ends_with("the size is not that of what the field contains"));
+  EXPECT_EQ(refusal(one_device(R"({"name": "t", "type": "gtree", "size": 5})")), "");
   EXPECT_TRUE(refusal(one_device(R"({"name": "a", "array_len": 4294967296, "type": "buffer", "size": 4294967296})"))
                   .ends_with("the sizes are too large"));
   EXPECT_TRUE(refusal(one_device(R"({"name": "a", "type": "buffer", "size": 18446744073709551615},

@@ -329,7 +329,8 @@ void TransferAttempt::settle() {
 
 /// An old process that dies right before its device records looks like a QEMU 10.0 or a stub, which have none.
 bool TransferAttempt::may_be_cut_unseen() {
-  return play_.scenario.accept != Accept::current && !turn(Who::old_side).succeeded && play_.new_state->devices.size() == 0;
+  return play_.scenario.accept != Accept::current && !turn(Who::old_side).succeeded &&
+         play_.new_state->devices.size() == 0;
 }
 
 Ending TransferAttempt::judge(std::string& ending) {
