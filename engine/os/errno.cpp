@@ -13,6 +13,7 @@ constexpr std::pair<Errno, std::string_view> kNames[] = {
     {none, "OK"},
     {eperm, "EPERM"},
     {enoent, "ENOENT"},
+    {esrch, "ESRCH"},
     {eintr, "EINTR"},
     {eio, "EIO"},
     {enxio, "ENXIO"},

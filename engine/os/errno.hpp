@@ -12,6 +12,7 @@ enum class Errno : std::int32_t {
   none = 0,
   eperm = 1,
   enoent = 2,
+  esrch = 3,
   eintr = 4,
   eio = 5,
   enxio = 6,

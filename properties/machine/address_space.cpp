@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "engine/os/abi.hpp"
+#include "properties/machine/file_object.hpp"
 #include "properties/machine/state.hpp"
 
 namespace vcpr::machine {
@@ -64,26 +65,29 @@ void AddressSpace::split_at(Arena& arena, std::uint64_t address) {
     upper.start = address;
     upper.length = mapping->end() - address;
     upper.offset += address - mapping->start;
-    upper.own = {};
-    upper.own.copy_from(arena, mapping->own);
     mapping->length = address - mapping->start;
+    if (upper.own != nullptr) ++upper.own->references;
     if (upper.memory != nullptr) ++upper.memory->references;
+    if (upper.file != nullptr) acquire(*upper.file);
     return insert(arena, upper);
   }
 }
 
-void AddressSpace::forget(Arena& arena, Mapping* mapping) {
-  mapping->own.clear(arena);
+void AddressSpace::forget(Machine::Impl& machine, Mapping* mapping) {
+  Arena& arena = machine.arena;
+  if (mapping->own != nullptr) release(arena, *mapping->own);
+  Description* file = mapping->file;
   if (mapping->memory != nullptr) {
     if (mapping->shared && mapping->may_write) --mapping->memory->writable_mappings;
     release(arena, *mapping->memory);
   }
   arena.destroy(mapping);
+  if (file != nullptr) release(machine, *file);
 }
 
-void AddressSpace::remove(Arena& arena, std::uint64_t start, std::uint64_t length) {
-  split_at(arena, start);
-  split_at(arena, start + length);
+void AddressSpace::remove(Machine::Impl& machine, std::uint64_t start, std::uint64_t length) {
+  split_at(machine.arena, start);
+  split_at(machine.arena, start + length);
   for (Mapping** link = &first_; *link != nullptr && (*link)->start < start + length;) {
     Mapping* mapping = *link;
     if (mapping->start < start) {
@@ -91,22 +95,27 @@ void AddressSpace::remove(Arena& arena, std::uint64_t start, std::uint64_t lengt
       continue;
     }
     *link = mapping->next;
-    forget(arena, mapping);
+    forget(machine, mapping);
   }
 }
 
 void AddressSpace::copy_from(Arena& arena, const AddressSpace& other) {
   for (const Mapping* mapping = other.first_; mapping != nullptr; mapping = mapping->next) {
     Mapping copy = *mapping;
-    copy.own = {};
-    copy.own.copy_from(arena, mapping->own);
+    if (copy.own != nullptr) {  // pinned pages stay the parent's
+      copy.own = arena.make<Memory>(0u, 0u);
+      copy.own->references = 1;
+      copy.own->copy_pages_from(arena, *mapping->own);
+    }
+    if (copy.file != nullptr) acquire(*copy.file);
     if (copy.memory != nullptr) ++copy.memory->references;
     insert(arena, copy);
   }
 }
 
-void AddressSpace::clear(Arena& arena) {
-  while (first_ != nullptr) forget(arena, std::exchange(first_, first_->next));
+void AddressSpace::clear(Machine::Impl& machine) {
+  while (first_ != nullptr) forget(machine, std::exchange(first_, first_->next));
+  locked_pages = pinned_pages = 0;
 }
 
 bool AddressSpace::accessible(std::uint64_t address, std::size_t bytes, int protection) const {
@@ -128,7 +137,8 @@ bool AddressSpace::load(std::uint64_t address, std::span<std::byte> bytes) const
     const Mapping& mapping = *find(address + done);
     const std::uint64_t inside = (address + done) % kPageBytes;
     const auto piece = static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size() - done, kPageBytes - inside));
-    const std::byte* page = mapping.own.find((address + done - mapping.own_base) / kPageBytes);
+    const std::byte* page =
+        mapping.own == nullptr ? nullptr : mapping.own->find_page((address + done - mapping.own_base) / kPageBytes);
     if (page == nullptr && mapping.memory != nullptr)
       page = mapping.memory->find_page((mapping.offset + (address + done - mapping.start)) / kPageBytes);
     if (page != nullptr)
@@ -142,27 +152,45 @@ bool AddressSpace::load(std::uint64_t address, std::span<std::byte> bytes) const
 
 namespace {
 
-/// The page a store goes to: the file's own when shared, a private copy otherwise. Null when memory runs out.
-std::byte* page_to_write(Arena& arena, Mapping& mapping, std::uint64_t address) {
+/// The page a store goes to: the file's own when shared, a private copy otherwise. No memory when there is no room.
+PagePlace page_to_write(Arena& arena, Mapping& mapping, std::uint64_t address) {
   const std::uint64_t in_file = (mapping.offset + (address - mapping.start)) / kPageBytes;
-  if (mapping.shared) return mapping.memory->find_or_make_page(arena, in_file);
-  const std::uint64_t own = (address - mapping.own_base) / kPageBytes;
-  const bool fresh = mapping.own.find(own) == nullptr;
-  std::byte* page = mapping.own.find_or_make(arena, own);
+  if (mapping.shared) return {mapping.memory, in_file};
+  if (mapping.own == nullptr) {
+    mapping.own = arena.make<Memory>(0u, 0u);
+    mapping.own->references = 1;
+  }
+  const std::uint64_t index = (address - mapping.own_base) / kPageBytes;
   const std::byte* origin = mapping.memory != nullptr ? mapping.memory->find_page(in_file) : nullptr;
-  if (page != nullptr && fresh && origin != nullptr) std::memcpy(page, origin, kPageBytes);
-  return page;
+  if (mapping.own->find_page(index) == nullptr && (origin != nullptr || mapping.memory != nullptr)) {
+    std::byte* page = mapping.own->find_or_make_page(arena, index);  // from now on the file's changes are not seen
+    if (page == nullptr) return {};
+    if (origin != nullptr) std::memcpy(page, origin, kPageBytes);
+  }
+  return {mapping.own, index};
 }
 
 }  // namespace
 
-bool AddressSpace::store(Arena& arena, std::uint64_t address, std::span<const std::byte> bytes) {
+PagePlace AddressSpace::place_to_write(Machine::Impl& machine, std::uint64_t address) {
+  if (!accessible(address, 1, abi::prot_write) || !machine.arena.has_room_for(4 * kPageBytes)) return {};
+  return page_to_write(machine.arena, *const_cast<Mapping*>(find(address)), address);
+}
+
+PagePlace AddressSpace::place_to_pin(Machine::Impl& machine, std::uint64_t address) {
+  if (!accessible(address, 1, abi::prot_read) || !machine.arena.has_room_for(4 * kPageBytes)) return {};
+  return page_to_write(machine.arena, *const_cast<Mapping*>(find(address)), address);
+}
+
+bool AddressSpace::store(Machine::Impl& machine, std::uint64_t address, std::span<const std::byte> bytes) {
+  Arena& arena = machine.arena;
   if (!accessible(address, bytes.size(), abi::prot_write) || !arena.has_room_for(2 * bytes.size() + 2 * kPageBytes))
     return false;
   for (std::size_t done = 0; done < bytes.size();) {
     const std::uint64_t inside = (address + done) % kPageBytes;
     const auto piece = static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size() - done, kPageBytes - inside));
-    std::byte* page = page_to_write(arena, *const_cast<Mapping*>(find(address + done)), address + done);
+    const PagePlace place = page_to_write(arena, *const_cast<Mapping*>(find(address + done)), address + done);
+    std::byte* page = place.memory == nullptr ? nullptr : place.memory->find_or_make_page(arena, place.index);
     if (page == nullptr) return false;
     std::memcpy(page + inside, bytes.data() + done, piece);
     done += piece;
@@ -197,6 +225,7 @@ os::Result<void> check_file(const Description& file, Mapping& mapping) {
   if (!file.readable()) return std::unexpected(Errno::eacces);
   if (mapping.shared && wants_write && !file.writable()) return std::unexpected(Errno::eacces);
   if (file.socket != nullptr) return {};  // has an mmap operation, which refuses once the range is cleared
+  if (file.object != nullptr) return {};  // its own mmap operation decides
   if (file.memory == nullptr) return std::unexpected(Errno::enodev);
   mapping.may_write = !mapping.shared || file.writable();
   const bool write_sealed = (file.memory->seals() & (abi::seal_write | abi::seal_future_write)) != 0;
@@ -235,9 +264,15 @@ os::Result<UserAddr> do_mmap(Context& context, UserAddr address, std::uint64_t l
   Arena& arena = context.machine.arena;
   if (context.fires(FaultPoint::mmap_enomem) || !arena.has_room_for(sizeof(Mapping)))
     return std::unexpected(Errno::enomem);
-  space.remove(arena, *start, length);
+  space.remove(context.machine, *start, length);
   if (slot != nullptr && slot->description->socket != nullptr) return std::unexpected(Errno::enodev);
   if (slot != nullptr) mapping.memory = slot->description->memory;
+  if (slot != nullptr && slot->description->object != nullptr) {
+    Description& file = *slot->description;
+    if (auto mapped = file.object->mmap(context, file, mapping); !mapped) return std::unexpected(mapped.error());
+    mapping.file = &file;
+    acquire(file);
+  }
   if (anonymous && mapping.shared) {
     mapping.memory = arena.make<Memory>(0u, ++context.machine.next_inode);
     mapping.memory->resize(arena, length);
@@ -252,7 +287,7 @@ os::Result<void> do_munmap(Context& context, UserAddr address, std::uint64_t len
   if (!on_page(start) || start > kAddressEnd || length > kAddressEnd - start) return std::unexpected(Errno::einval);
   if (length == 0) return std::unexpected(Errno::einval);
   if (context.fires(FaultPoint::munmap_enomem)) return std::unexpected(Errno::enomem);
-  context.process.space.remove(context.machine.arena, start, page_up(length));
+  context.process.space.remove(context.machine, start, page_up(length));
   return {};
 }
 

@@ -5,23 +5,34 @@
 #include <span>
 
 #include "engine/os/kernel.hpp"
+#include "properties/machine/machine.hpp"
 #include "properties/machine/memory.hpp"
 
 namespace vcpr::machine {
+
+struct Description;
 
 struct Mapping {
   std::uint64_t start = 0;
   std::uint64_t length = 0;  ///< bytes, whole pages
   int protection = 0;
   bool shared = false;
-  bool may_write = false;      ///< mprotect may make it writable
-  Memory* memory = nullptr;    ///< null: anonymous
-  std::uint64_t offset = 0;    ///< of the first page in `memory`
-  std::uint64_t own_base = 0;  ///< what address page 0 of `own` stands for; survives splits
-  SparsePages own;             ///< copied or anonymous pages, by (address - own_base) / page
+  bool may_write = false;       ///< mprotect may make it writable
+  Memory* memory = nullptr;     ///< null: private anonymous
+  std::uint64_t offset = 0;     ///< of the first page in `memory`
+  std::uint64_t own_base = 0;   ///< what address page 0 of `own` stands for; survives splits
+  Memory* own = nullptr;        ///< private pages, by (address - own_base) / page; null until the first. Split halves
+                                ///< share it, pins keep it.
+  Description* file = nullptr;  ///< of a device whose BAR this is: the mapping keeps it open
   Mapping* next = nullptr;
 
   std::uint64_t end() const { return start + length; }
+};
+
+/// A physical page: what the CPU, an IOMMU and a file have in common. Nothing moves it.
+struct PagePlace {
+  Memory* memory = nullptr;
+  std::uint64_t index = 0;
 };
 
 /// Sorted, disjoint mappings. Shared anonymous memory is an unnamed Memory.
@@ -34,20 +45,28 @@ class AddressSpace {
   std::uint64_t find_gap(std::uint64_t length) const;
   /// Takes over one reference of mapping.memory; the range must be free.
   void insert(Arena& arena, const Mapping& mapping);
-  void remove(Arena& arena, std::uint64_t start, std::uint64_t length);
+  void remove(Machine::Impl& machine, std::uint64_t start, std::uint64_t length);
   /// Splits mappings so that none crosses `address`.
   void split_at(Arena& arena, std::uint64_t address);
   void protect(Mapping& mapping, int protection) { mapping.protection = protection; }
   Mapping* first() { return first_; }
   void copy_from(Arena& arena, const AddressSpace& other);
-  void clear(Arena& arena);
+  void clear(Machine::Impl& machine);
+  /// The page that a store at `address` would go to, made if need be; memory is null where there is no mapping or no
+  /// room, or the CPU would fault.
+  PagePlace place_to_write(Machine::Impl& machine, std::uint64_t address);
+  /// The same for a long-term pin without writing: private memory is made this process's own first.
+  PagePlace place_to_pin(Machine::Impl& machine, std::uint64_t address);
+
+  std::uint64_t locked_pages = 0;  ///< VmLck: charged by type1, or by iommufd in RLIMIT_MODE 1
+  std::uint64_t pinned_pages = 0;  ///< VmPin: charged by iommufd
 
   /// False where the CPU would fault; a store changes nothing then.
   bool load(std::uint64_t address, std::span<std::byte> bytes) const;
-  bool store(Arena& arena, std::uint64_t address, std::span<const std::byte> bytes);
+  bool store(Machine::Impl& machine, std::uint64_t address, std::span<const std::byte> bytes);
 
  private:
-  void forget(Arena& arena, Mapping* mapping);
+  void forget(Machine::Impl& machine, Mapping* mapping);
   bool accessible(std::uint64_t address, std::size_t bytes, int protection) const;
 
   Mapping* first_ = nullptr;

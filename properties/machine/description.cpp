@@ -4,6 +4,8 @@
 #include <array>
 #include <cstdio>
 
+#include "properties/machine/event_waiter.hpp"
+#include "properties/machine/file_object.hpp"
 #include "properties/machine/scm_rights.hpp"
 #include "properties/machine/state.hpp"
 #include "properties/machine/unix_socket.hpp"
@@ -19,6 +21,8 @@ void tear_down(Machine::Impl& machine, Description& description) {
   description.closed_at = machine.current_call;
   --machine.open_descriptions;
   if (description.socket != nullptr) close_socket(machine, *description.socket);
+  if (description.waiters != nullptr) hang_up_waiters(machine, description);
+  if (description.object != nullptr) description.object->released(machine, description);
   if (description.memory != nullptr) release(machine.arena, *std::exchange(description.memory, nullptr));
 }
 

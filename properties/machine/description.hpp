@@ -10,6 +10,8 @@
 
 namespace vcpr::machine {
 
+class EventWaiter;
+class FileObject;
 class Memory;
 struct Socket;
 
@@ -38,8 +40,10 @@ struct Description {
   std::uint64_t closed_at = kStillOpen;  ///< number of the call
   Memory* memory = nullptr;              ///< memfd and file
   Socket* socket = nullptr;
-  std::string_view name;  ///< memfd
-  std::string_view link;  ///< given from outside; empty: made from the kind
+  EventWaiter* waiters = nullptr;  ///< eventfd: irqfds and virqfds on it
+  FileObject* object = nullptr;    ///< what a device node or an anonymous file of VFIO, iommufd or KVM stands for
+  std::string_view name;           ///< memfd
+  std::string_view link;           ///< given from outside; empty: made from the kind
   Description* next = nullptr;
   Description* next_dying = nullptr;
 

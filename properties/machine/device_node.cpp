@@ -4,6 +4,11 @@
 #include <charconv>
 
 #include "engine/os/abi.hpp"
+#include "properties/machine/iommufd/iommufd.hpp"
+#include "properties/machine/kvm/kvm.hpp"
+#include "properties/machine/vfio/cdev.hpp"
+#include "properties/machine/vfio/container.hpp"
+#include "properties/machine/vfio/group.hpp"
 
 namespace vcpr::machine {
 
@@ -62,6 +67,25 @@ void describe_device(Description& description, Device device, std::string_view p
   description.special_device =
       (std::uint64_t{node.major} << 8) | (minor & 0xff) | ((minor & ~std::uint64_t{0xff}) << 12);
   description.inode = description.special_device;  // one inode per node
+}
+
+os::Result<FileObject*> open_node(Context& context, Device device, std::string_view path) {
+  const Node& node = *find_node(path);
+  const auto number = node.numbered ? static_cast<std::uint32_t>(number_after(path, node.path)) : 0;
+  switch (device) {
+    case Device::vfio_container:
+      return open_container(context);
+    case Device::vfio_group:
+      return open_group(context, number);
+    case Device::vfio_cdev:
+      return open_cdev(context, number);
+    case Device::iommufd:
+      return open_iommufd(context);
+    case Device::kvm:
+      return open_kvm(context);
+    default:
+      return nullptr;
+  }
 }
 
 }  // namespace vcpr::machine

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "engine/os/abi.hpp"
+#include "properties/machine/event_waiter.hpp"
 #include "properties/machine/poll.hpp"
 #include "properties/machine/state.hpp"
 
@@ -60,6 +61,7 @@ os::Result<std::size_t> write_eventfd(Context& context, int fd, Description& des
   if (kOverflow - description.counter <= value) return context.would_block(fd, description);
   description.counter += value;
   record(context, description, true, value);
+  wake_waiters(context.machine, description);
   return kCounterBytes;
 }
 

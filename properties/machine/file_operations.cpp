@@ -8,6 +8,7 @@
 #include "engine/os/abi.hpp"
 #include "properties/machine/device_node.hpp"
 #include "properties/machine/eventfd.hpp"
+#include "properties/machine/file_object.hpp"
 #include "properties/machine/memfd.hpp"
 #include "properties/machine/memory.hpp"
 #include "properties/machine/state.hpp"
@@ -46,8 +47,11 @@ bool is_node(Context& context, std::string_view path) {
 os::Result<Description*> open_device(Context& context, std::string_view path, int flags) {
   const Device device = find_device(path);
   if (device == Device::none) return std::unexpected(is_node(context, path) ? Errno::enxio : Errno::enoent);
+  const auto object = open_node(context, device, path);
+  if (!object) return std::unexpected(object.error());
   Description& made =
       make_description(context.machine, FileKind::character_device, (flags & kFlagsOfOpen) | kLargeFile);
+  made.object = *object;
   describe_device(made, device, path);
   made.link = keep_text(context.machine.arena, path);
   return &made;
@@ -198,6 +202,7 @@ os::Result<std::size_t> do_pread(Context& context, int fd, std::span<std::byte> 
   if (!has_positions(description)) return std::unexpected(Errno::espipe);
   if (!description.readable()) return std::unexpected(Errno::ebadf);
   if (description.memory != nullptr) return read_memory(context, description, offset, buffer);
+  if (description.object != nullptr) return description.object->read(context, description, buffer, offset);
   return read_device(context, description, buffer);
 }
 
@@ -209,6 +214,7 @@ os::Result<std::size_t> do_pwrite(Context& context, int fd, std::span<const std:
   if (!has_positions(description)) return std::unexpected(Errno::espipe);
   if (!description.writable()) return std::unexpected(Errno::ebadf);
   if (description.memory != nullptr) return write_memory(context, description, offset, bytes);
+  if (description.object != nullptr) return description.object->write(context, description, bytes, offset);
   return write_device(description, bytes);
 }
 
@@ -259,8 +265,12 @@ os::Result<std::size_t> do_readlink(Context& context, std::string_view path, std
   return count;
 }
 
-os::Result<int> do_ioctl(Context& context, int fd, std::uint64_t) {
-  return std::unexpected(context.find(fd) == nullptr ? Errno::ebadf : Errno::enotty);
+os::Result<int> do_ioctl(Context& context, int fd, std::uint64_t request, void* argument) {
+  const Slot* slot = context.find(fd);
+  if (slot == nullptr) return std::unexpected(Errno::ebadf);
+  Description& description = *slot->description;
+  if (description.object == nullptr) return std::unexpected(Errno::enotty);
+  return description.object->ioctl(context, description, request, argument);
 }
 
 }  // namespace vcpr::machine

@@ -22,6 +22,6 @@ os::Result<std::uint64_t> do_lseek(Context& context, int fd, std::int64_t offset
 os::Result<void> do_ftruncate(Context& context, int fd, std::uint64_t size);
 os::Result<os::Stat> do_fstat(Context& context, int fd);
 os::Result<std::size_t> do_readlink(Context& context, std::string_view path, std::span<char> buffer);
-os::Result<int> do_ioctl(Context& context, int fd, std::uint64_t request);
+os::Result<int> do_ioctl(Context& context, int fd, std::uint64_t request, void* argument);
 
 }  // namespace vcpr::machine

@@ -33,6 +33,8 @@ Process& Machine::fork(Process& parent) {
   to.environment.copy_from(impl_->arena, from.environment);
   to.descriptor_limit = from.descriptor_limit;
   to.can_exceed_limits = from.can_exceed_limits;
+  to.memlock_limit = from.memlock_limit;
+  to.can_lock_memory = from.can_lock_memory;
   return child;
 }
 

@@ -62,6 +62,8 @@ std::string format(const CallRecord& record);
 struct Switches {
   std::uint32_t descriptor_limit = 1024;       ///< RLIMIT_NOFILE of a new process
   std::uint32_t socket_buffer_bytes = 212992;  ///< net.core.wmem_default: what a stream socket takes unread
+  std::uint64_t memlock_limit = 8 << 20;       ///< RLIMIT_MEMLOCK of a new process, bytes
+  bool ipc_lock = false;                       ///< CAP_IPC_LOCK of a new process: RLIMIT_MEMLOCK does not bind it
   bool privileged = false;                     ///< CAP_SYS_RESOURCE: descriptors in flight are not limited
   std::uint8_t memfd_noexec = 0;               ///< vm.memfd_noexec: 1 adds MFD_NOEXEC_SEAL, 2 insists on it
 };
@@ -86,6 +88,20 @@ struct Described {
   std::optional<int> number;  ///< of the descriptor, which must be free; none: the lowest free one
 };
 
+/// Devices a machine can be given, all bound to VFIO.
+enum class DeviceModel : std::uint8_t {
+  edu,      ///< 1234:11e8: INTx, one MSI vector, a DMA engine; no reset
+  igb,      ///< 8086:10c9: PCIe, INTx, MSI, 10 MSI-X vectors, function reset
+  nic,      ///< 8086:10d3 (e1000e): PCIe, INTx, MSI, 5 MSI-X vectors, function reset
+  mediated  ///< emulated (mdev-like): its group has no IOMMU of its own
+};
+
+struct Plugged {
+  DeviceModel model{};
+  std::uint32_t group = 0;   ///< of /dev/vfio/N
+  std::string_view address;  ///< "0000:00:05.0", or the UUID of a mediated device
+};
+
 class Machine {
  public:
   explicit Machine(const Switches& switches = {});
@@ -95,6 +111,8 @@ class Machine {
 
   /// A new process with an empty descriptor table, an empty environment and one image. Lives as long as the machine.
   Process& spawn();
+  /// Adds a device to the host; returns N of its /dev/vfio/devices/vfioN. No call, leaves no trace.
+  std::uint32_t plug(const Plugged& device);
   /// Like fork: copies descriptors (sharing descriptions), address space, environment and limits.
   Process& fork(Process& parent);
 
@@ -142,6 +160,11 @@ class Process {
 
   /// RLIMIT_NOFILE. Open descriptors beyond it stay open.
   void set_descriptor_limit(std::uint32_t limit);
+  /// RLIMIT_MEMLOCK in bytes, and CAP_IPC_LOCK, which makes it void.
+  void set_memlock(std::uint64_t limit, bool ipc_lock);
+  /// VmLck and VmPin of the current image, in pages; underflow shows as the kernel shows it, as a huge number.
+  std::uint64_t locked_pages() const;
+  std::uint64_t pinned_pages() const;
   /// CAP_SYS_RESOURCE.
   void set_privileged(bool privileged);
   /// Returns the number, or -1 when the process is dead, the number is taken or beyond the limit.

@@ -63,7 +63,8 @@ os::Result<void> add_seals(Context& context, Description& description, std::uint
   if ((seals & abi::seal_exec) != 0 && (description.mode & kExecuteBits) != 0)
     seals |= abi::seal_shrink | abi::seal_grow | abi::seal_write | abi::seal_future_write;
   const bool denies_writing = (seals & abi::seal_write) != 0 && (memory.seals() & abi::seal_write) == 0;
-  if (denies_writing && (memory.writable_mappings != 0 || context.fires(FaultPoint::fcntl_add_seals_ebusy)))
+  if (denies_writing &&
+      (memory.writable_mappings != 0 || memory.writable_pins != 0 || context.fires(FaultPoint::fcntl_add_seals_ebusy)))
     return std::unexpected(Errno::ebusy);
   memory.add_seals(seals);
   return {};

@@ -59,8 +59,11 @@ class Memory {
   const std::byte* find_page(std::uint64_t index) const { return pages_.find(index); }
   std::byte* find_or_make_page(Arena& arena, std::uint64_t index) { return pages_.find_or_make(arena, index); }
   const SparsePages& pages() const { return pages_; }
+  void copy_pages_from(Arena& arena, const Memory& other) { pages_.copy_from(arena, other.pages_); }
 
-  std::uint32_t references = 0;         ///< descriptions and mappings
+  std::uint32_t references = 0;         ///< descriptions, mappings and pins
+  std::uint32_t writable_pins = 0;      ///< long-term pins of a file: F_SEAL_WRITE finds them
+  bool is_device = false;               ///< a BAR: no pages of the system's memory
   std::uint32_t writable_mappings = 0;  ///< shared mappings that are or may become writable
   void destroy(Arena& arena) { pages_.clear(arena); }
 

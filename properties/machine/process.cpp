@@ -29,7 +29,9 @@ ProcessState::ProcessState(Machine::Impl& of, std::uint32_t number)
       table(of.arena),
       id(number),
       descriptor_limit(of.switches.descriptor_limit),
-      can_exceed_limits(of.switches.privileged) {
+      can_exceed_limits(of.switches.privileged),
+      memlock_limit(of.switches.memlock_limit),
+      can_lock_memory(of.switches.ipc_lock) {
   current = of.arena.make<SimKernel>(*this);
 }
 
@@ -116,7 +118,7 @@ os::Result<void> do_execve(Context& context, std::string_view path, std::span<co
     const Slot* slot = process.table.find(static_cast<int>(number));
     if (slot != nullptr && slot->close_on_exec) close_descriptor(process, number);
   }
-  process.space.clear(context.machine.arena);
+  process.space.clear(context.machine);
   process.current = context.machine.arena.make<SimKernel>(process);
   ++process.images;
   return {};
@@ -144,12 +146,22 @@ void Process::kill() {
   self.machine.trace.word(self.id);
   for (std::uint32_t number = 0; number < self.table.end(); ++number)
     if (self.table.find(static_cast<int>(number)) != nullptr) close_descriptor(self, number);
-  self.space.clear(self.machine.arena);
+  self.space.clear(self.machine);
   self.environment.clear(self.machine.arena);
 }
 
 void Process::set_descriptor_limit(std::uint32_t limit) {
   state_of(*this).descriptor_limit = limit;
+}
+void Process::set_memlock(std::uint64_t limit, bool ipc_lock) {
+  state_of(*this).memlock_limit = limit;
+  state_of(*this).can_lock_memory = ipc_lock;
+}
+std::uint64_t Process::locked_pages() const {
+  return static_cast<const ProcessState&>(*this).space.locked_pages;
+}
+std::uint64_t Process::pinned_pages() const {
+  return static_cast<const ProcessState&>(*this).space.pinned_pages;
 }
 void Process::set_privileged(bool privileged) {
   state_of(*this).can_exceed_limits = privileged;
@@ -225,7 +237,7 @@ bool Process::load(os::UserAddr address, std::span<std::byte> bytes) {
 
 bool Process::store(os::UserAddr address, std::span<const std::byte> bytes) {
   ProcessState& self = state_of(*this);
-  return self.space.store(self.machine.arena, address.value(), bytes);
+  return self.space.store(self.machine, address.value(), bytes);
 }
 
 }  // namespace vcpr::machine

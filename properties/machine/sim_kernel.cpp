@@ -161,8 +161,9 @@ Result<std::size_t> SimKernel::readlink(const char* path, std::span<char> buffer
                            [&](Context& c) { return do_readlink(c, path, buffer); });
 }
 
-Result<int> SimKernel::ioctl(int fd, std::uint64_t request, void*) {
-  return call<int>(Call::ioctl, {}, {word(fd), request}, [&](Context& c) { return do_ioctl(c, fd, request); });
+Result<int> SimKernel::ioctl(int fd, std::uint64_t request, void* argument) {
+  return call<int>(Call::ioctl, {}, {word(fd), request},
+                   [&](Context& c) { return do_ioctl(c, fd, request, argument); });
 }
 
 Result<int> SimKernel::eventfd(std::uint32_t initial, int flags) {

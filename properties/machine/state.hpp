@@ -14,7 +14,9 @@
 
 namespace vcpr::machine {
 
+struct IommuGroup;
 struct Socket;
+struct VfioDevice;
 
 /// A descriptor that was asked for and was not open.
 struct BadDescriptor {
@@ -36,7 +38,7 @@ struct WouldBlock {
 /// One change of an eventfd's counter.
 struct Signal {
   std::uint64_t call_number = 0;
-  Process* process = nullptr;
+  Process* process = nullptr;  ///< null: the kernel
   std::uint32_t description = 0;
   bool written = false;     ///< or read
   std::uint64_t value = 0;  ///< added, or taken away
@@ -73,6 +75,8 @@ struct ProcessState final : Process {
   std::uint32_t descriptor_limit = 0;
   bool lives = true;
   bool can_exceed_limits = false;
+  std::uint64_t memlock_limit = 0;
+  bool can_lock_memory = true;  ///< CAP_IPC_LOCK
   std::uint64_t call_count = 0;
   std::uint32_t calls_of[kCallCount] = {};
 };
@@ -101,6 +105,8 @@ struct Machine::Impl {
   std::uint32_t open_descriptions = 0;
   std::uint64_t next_inode = 1000;
   BoundName* names = nullptr;
+  IommuGroup* groups = nullptr;         ///< by number
+  VfioDevice* devices = nullptr;        ///< in the order they were plugged
   std::uint32_t in_flight = 0;          ///< descriptors in messages not yet received
   std::uint32_t sockets_in_flight = 0;  ///< those of them that are sockets
   Log<BadDescriptor> bad_descriptors;

@@ -1,0 +1,82 @@
+#include "properties/machine/event_waiter.hpp"
+
+#include <limits>
+#include <utility>
+
+#include "properties/machine/state.hpp"
+
+namespace vcpr::machine {
+
+namespace {
+
+constexpr std::uint64_t kMaxCounter = std::numeric_limits<std::uint64_t>::max();
+
+void record(Machine::Impl& machine, const Description& eventfd, bool written, std::uint64_t value) {
+  machine.signals.append(machine.arena, {machine.current_call, nullptr, eventfd.id, written, value});
+}
+
+}  // namespace
+
+void add_waiter(Description& eventfd, EventWaiter& waiter) {
+  EventWaiter** link = &eventfd.waiters;
+  while (*link != nullptr) link = &(*link)->next_waiter;
+  *link = &waiter;
+  waiter.next_waiter = nullptr;
+}
+
+void remove_waiter(Description& eventfd, EventWaiter& waiter) {
+  for (EventWaiter** link = &eventfd.waiters; *link != nullptr; link = &(*link)->next_waiter) {
+    if (*link != &waiter) continue;
+    *link = std::exchange(waiter.next_waiter, nullptr);
+    return;
+  }
+}
+
+bool has_exclusive_waiter(const Description& eventfd) {
+  for (const EventWaiter* each = eventfd.waiters; each != nullptr; each = each->next_waiter)
+    if (each->is_exclusive()) return true;
+  return false;
+}
+
+void hang_up_waiters(Machine::Impl& machine, Description& eventfd) {
+  while (eventfd.waiters != nullptr) {
+    EventWaiter* waiter = std::exchange(eventfd.waiters, eventfd.waiters->next_waiter);
+    waiter->next_waiter = nullptr;
+    waiter->hung_up(machine, eventfd);
+  }
+}
+
+void wake_waiters(Machine::Impl& machine, Description& eventfd) {
+  for (EventWaiter* each = eventfd.waiters; each != nullptr; each = each->next_waiter) {
+    if (!each->is_exclusive()) continue;
+    return each->signalled(machine, eventfd);  // queued in front, and it ends the wake-up
+  }
+  for (EventWaiter* each = eventfd.waiters; each != nullptr;) {
+    EventWaiter* next = each->next_waiter;  // a waiter may take itself off
+    each->signalled(machine, eventfd);
+    each = next;
+  }
+}
+
+void signal_eventfd(Machine::Impl& machine, Description& eventfd) {
+  if (eventfd.counter != kMaxCounter) ++eventfd.counter;
+  record(machine, eventfd, true, 1);
+  wake_waiters(machine, eventfd);
+}
+
+std::uint64_t take_counter(Machine::Impl& machine, Description& eventfd) {
+  if (eventfd.counter == 0) return 0;
+  const std::uint64_t value = eventfd.semaphore ? 1 : eventfd.counter;
+  eventfd.counter -= value;
+  record(machine, eventfd, false, value);
+  return value;
+}
+
+os::Result<Description*> find_eventfd(Context& context, int fd) {
+  const Slot* slot = context.find(fd);
+  if (slot == nullptr) return std::unexpected(os::Errno::ebadf);
+  if (slot->description->kind != FileKind::eventfd) return std::unexpected(os::Errno::einval);
+  return slot->description;
+}
+
+}  // namespace vcpr::machine

@@ -1,0 +1,20 @@
+#include "properties/machine/file_object.hpp"
+
+namespace vcpr::machine {
+
+using os::Errno;
+
+os::Result<std::size_t> FileObject::read(Context&, Description&, std::span<std::byte>, std::uint64_t) {
+  return std::unexpected(Errno::einval);
+}
+os::Result<std::size_t> FileObject::write(Context&, Description&, std::span<const std::byte>, std::uint64_t) {
+  return std::unexpected(Errno::einval);
+}
+os::Result<void> FileObject::mmap(Context&, Description&, Mapping&) {
+  return std::unexpected(Errno::enodev);
+}
+bool FileObject::link_kvm(KvmVm*) {
+  return false;
+}
+
+}  // namespace vcpr::machine

@@ -1,0 +1,118 @@
+#include "properties/machine/pins.hpp"
+
+#include <cstring>
+#include <utility>
+
+#include "properties/machine/state.hpp"
+
+namespace vcpr::machine {
+
+using os::Errno;
+
+namespace {
+
+/// Appends one page, as part of the last run where it goes on.
+void append(Machine::Impl& machine, Pins& pins, PinnedRun*& last, const PagePlace& place) {
+  ++pins.pages;
+  if (last != nullptr && last->memory == place.memory && last->first + last->pages == place.index) {
+    ++last->pages;
+    return;
+  }
+  auto* run = machine.arena.make<PinnedRun>(PinnedRun{place.memory, place.index, 1, nullptr});
+  (last != nullptr ? last->next : pins.runs) = run;
+  last = run;
+}
+
+void hold(const Pins& pins) {
+  for (PinnedRun* run = pins.runs; run != nullptr; run = run->next) {
+    ++run->memory->references;
+    run->memory->writable_pins += pins.writable;
+  }
+}
+
+void forget(Machine::Impl& machine, Pins& pins) {
+  while (pins.runs != nullptr) {
+    PinnedRun* run = std::exchange(pins.runs, pins.runs->next);
+    machine.arena.destroy(run);
+  }
+  pins.pages = 0;
+}
+
+}  // namespace
+
+PagePlace Pins::at(std::uint64_t position) const {
+  const PinnedRun* run = runs;
+  while (position >= run->pages) {
+    position -= run->pages;
+    run = run->next;
+  }
+  return {run->memory, run->first + position};
+}
+
+os::Result<Pins> pin_user(Machine::Impl& machine, AddressSpace& space, std::uint64_t address, std::uint64_t length,
+                          bool write) {
+  Pins pins{.runs = nullptr, .pages = 0, .writable = write};
+  PinnedRun* last = nullptr;
+  for (std::uint64_t done = 0; done < length; done += kPageBytes) {
+    const PagePlace place =
+        write ? space.place_to_write(machine, address + done) : space.place_to_pin(machine, address + done);
+    if (place.memory == nullptr) {
+      forget(machine, pins);
+      return std::unexpected(machine.arena.has_room_for(4 * kPageBytes) ? Errno::efault : Errno::enomem);
+    }
+    pins.is_device |= place.memory->is_device;
+    append(machine, pins, last, place);
+  }
+  hold(pins);
+  return pins;
+}
+
+os::Result<Pins> pin_file(Machine::Impl& machine, Memory* file, std::uint64_t offset, std::uint64_t length,
+                          bool write) {
+  if (file == nullptr || file->is_device) return std::unexpected(Errno::einval);
+  const std::uint64_t first = offset / kPageBytes;
+  const std::uint64_t end = (offset + length + kPageBytes - 1) / kPageBytes;
+  if (end < first || end > (file->size() + kPageBytes - 1) / kPageBytes) return std::unexpected(Errno::einval);
+  Pins pins{.runs = nullptr, .pages = end - first, .writable = write};
+  pins.runs = machine.arena.make<PinnedRun>(PinnedRun{file, first, end - first, nullptr});
+  hold(pins);
+  return pins;
+}
+
+Pins share_pins(Machine::Impl& machine, const Pins& pins) {
+  Pins shared = pins;
+  PinnedRun** link = &shared.runs;
+  for (const PinnedRun* run = pins.runs; run != nullptr; run = run->next) {
+    *link = machine.arena.make<PinnedRun>(*run);
+    link = &(*link)->next;
+  }
+  *link = nullptr;
+  hold(shared);
+  return shared;
+}
+
+void unpin(Machine::Impl& machine, Pins& pins) {
+  for (PinnedRun* run = pins.runs; run != nullptr; run = run->next) {
+    run->memory->writable_pins -= pins.writable;
+    release(machine.arena, *run->memory);
+  }
+  forget(machine, pins);
+}
+
+void read_page(const PagePlace& place, std::uint64_t inside, std::span<std::byte> bytes) {
+  const std::byte* page = place.memory->find_page(place.index);
+  if (page != nullptr)
+    std::memcpy(bytes.data(), page + inside, bytes.size());
+  else
+    std::memset(bytes.data(), 0, bytes.size());
+}
+
+bool write_page(Machine::Impl& machine, const PagePlace& place, std::uint64_t inside,
+                std::span<const std::byte> bytes) {
+  std::byte* page = place.memory->find_or_make_page(machine.arena, place.index);
+  if (page == nullptr) return false;
+  std::memcpy(page + inside, bytes.data(), bytes.size());
+  return true;
+}
+
+}  // namespace vcpr::machine
