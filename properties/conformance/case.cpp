@@ -27,14 +27,20 @@ std::string_view name(Feature feature) {
       return "MFD_EXEC and MFD_NOEXEC_SEAL with vm.memfd_noexec=0";
     case Feature::default_socket_buffer:
       return "net.core.wmem_default = 212992";
+    case Feature::vfio_devices:
+      return "two edu and an igb bound to vfio-pci (ci/real-kernel has them)";
+    case Feature::iommufd:
+      return "iommufd with VFIO devices as cdevs (ci/real-kernel has them)";
+    case Feature::kvm:
+      return "/dev/kvm";
   }
   return "nothing";
 }
 
 std::vector<const Case*> all_cases() {
   std::vector<const Case*> all;
-  for (const auto& group :
-       {event_cases(), scm_cases(), socket_cases(), memfd_cases(), mapping_cases(), process_cases()})
+  for (const auto& group : {event_cases(), scm_cases(), socket_cases(), memfd_cases(), mapping_cases(), process_cases(),
+                            container_cases(), type1_cases(), device_cases(), iommufd_cases(), kvm_cases()})
     for (const Case& each : group) all.push_back(&each);
   return all;
 }

@@ -60,6 +60,11 @@ std::span<const Case> socket_cases();
 std::span<const Case> memfd_cases();
 std::span<const Case> mapping_cases();
 std::span<const Case> process_cases();
+std::span<const Case> container_cases();
+std::span<const Case> type1_cases();
+std::span<const Case> device_cases();
+std::span<const Case> iommufd_cases();
+std::span<const Case> kvm_cases();
 
 std::vector<const Case*> all_cases();
 const Case* find_case(std::string_view id);

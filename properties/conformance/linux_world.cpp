@@ -1,9 +1,11 @@
 #include "properties/conformance/linux_world.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
+#include <filesystem>
 #include <fstream>
 #include <linux/capability.h>
 #include <set>
@@ -45,6 +47,27 @@ std::string first_word(const char* file) {
   std::string word;
   stream >> word;
   return word;
+}
+
+/// Addresses of the devices of a model that are bound to vfio-pci, ascending.
+std::vector<std::string> find_devices(machine::DeviceModel model) {
+  const std::string wanted = model == machine::DeviceModel::edu ? "0x11e8" : "0x10c9";
+  std::vector<std::string> found;
+  std::error_code absent;
+  for (const auto& each : std::filesystem::directory_iterator("/sys/bus/pci/drivers/vfio-pci", absent))
+    if (first_word((each.path() / "device").c_str()) == wanted) found.push_back(each.path().filename().string());
+  std::ranges::sort(found);
+  return found;
+}
+
+/// A line of /proc/self/status, KiB.
+std::uint64_t status_kib(std::string_view key) {
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;) {
+    std::uint64_t kib = 0;
+    if (word == key && status >> kib) return kib;
+  }
+  return 0;
 }
 
 /// Reads a child's failures until it ends; a child that died says so.
@@ -97,6 +120,12 @@ class LinuxWorld final : public World {
         return first_word("/proc/sys/vm/memfd_noexec") == "0";
       case Feature::default_socket_buffer:
         return first_word("/proc/sys/net/core/wmem_default") == "212992";
+      case Feature::vfio_devices:
+        return find_devices(machine::DeviceModel::edu).size() >= 2 && !find_devices(machine::DeviceModel::igb).empty();
+      case Feature::iommufd:
+        return std::filesystem::exists("/dev/iommu") && has(Feature::vfio_devices);
+      case Feature::kvm:
+        return ::access("/dev/kvm", R_OK | W_OK) == 0;
     }
     return false;
   }
@@ -123,6 +152,31 @@ class LinuxWorld final : public World {
     Capabilities data = capabilities();
     data[0].effective &= ~((1u << CAP_SYS_RESOURCE) | (1u << CAP_SYS_ADMIN));
     set_capabilities(data);
+  }
+
+  void set_memlock(std::uint64_t limit, bool ipc_lock) override {
+    const rlimit changed{limit, RLIM_INFINITY};
+    ::setrlimit(RLIMIT_MEMLOCK, &changed);
+    Capabilities data = capabilities();
+    const std::uint32_t bit = 1u << CAP_IPC_LOCK;
+    data[0].effective = ipc_lock ? data[0].effective | bit : data[0].effective & ~bit;
+    set_capabilities(data);
+  }
+  std::uint64_t locked_kib() override { return status_kib("VmLck:"); }
+  std::uint64_t pinned_kib() override { return status_kib("VmPin:"); }
+  void set_dma_entry_limit(std::uint32_t limit) override {
+    std::ofstream("/sys/module/vfio_iommu_type1/parameters/dma_entry_limit") << limit;
+  }
+
+  HostDevice device(machine::DeviceModel model, unsigned index) override {
+    const std::string address = find_devices(model).at(index);
+    const std::filesystem::path device = std::filesystem::path("/sys/bus/pci/devices") / address;
+    HostDevice found{address, "/dev/vfio/" + std::filesystem::read_symlink(device / "iommu_group").filename().string(),
+                     ""};
+    if (!std::filesystem::exists(device / "vfio-dev")) return found;
+    for (const auto& node : std::filesystem::directory_iterator(device / "vfio-dev"))
+      found.cdev = "/dev/vfio/devices/" + node.path().filename().string();
+    return found;
   }
 
   std::string path(std::string_view leaf) override {

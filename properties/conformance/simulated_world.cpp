@@ -8,6 +8,11 @@ namespace vcpr::conformance {
 
 namespace {
 
+/// Those of the host that ci/real-kernel boots.
+constexpr std::array kDevices{machine::Plugged{machine::DeviceModel::edu, 1, "0000:00:05.0"},
+                              machine::Plugged{machine::DeviceModel::edu, 2, "0000:00:06.0"},
+                              machine::Plugged{machine::DeviceModel::igb, 3, "0000:00:07.0"}};
+
 class SimulatedWorld final : public World {
  public:
   SimulatedWorld(machine::Machine& machine, machine::Process& process) : machine_(machine), process_(process) {}
@@ -18,6 +23,15 @@ class SimulatedWorld final : public World {
   bool store(os::UserAddr address, std::span<const std::byte> bytes) override { return process_.store(address, bytes); }
   void set_descriptor_limit(std::uint32_t limit) override { process_.set_descriptor_limit(limit); }
   void drop_privileges() override { process_.set_privileged(false); }
+  void set_memlock(std::uint64_t limit, bool ipc_lock) override { process_.set_memlock(limit, ipc_lock); }
+  std::uint64_t locked_kib() override { return process_.locked_pages() * 4; }
+  std::uint64_t pinned_kib() override { return process_.pinned_pages() * 4; }
+  void set_dma_entry_limit(std::uint32_t limit) override { machine_.set_dma_entry_limit(limit); }
+  HostDevice device(machine::DeviceModel model, unsigned index) override {
+    const unsigned which = model == machine::DeviceModel::igb ? 2 : index;
+    return {std::string(kDevices[which].address), "/dev/vfio/" + std::to_string(kDevices[which].group),
+            "/dev/vfio/devices/vfio" + std::to_string(which)};
+  }
   std::string path(std::string_view leaf) override { return "/run/conformance/" + std::string(leaf); }
 
   void in_child(const std::function<void(World&, Report&)>& body, Report& report) override {
@@ -52,7 +66,9 @@ class SimulatedWorld final : public World {
 /// A machine of its own with one process.
 class OwnWorld final : public World {
  public:
-  explicit OwnWorld(const machine::Switches& switches) : machine_(switches), inner_(machine_, machine_.spawn()) {}
+  explicit OwnWorld(const machine::Switches& switches) : machine_(switches), inner_(machine_, machine_.spawn()) {
+    for (const machine::Plugged& device : kDevices) machine_.plug(device);
+  }
 
   os::Kernel& kernel() override { return inner_.kernel(); }
   bool has(Feature feature) override { return inner_.has(feature); }
@@ -60,6 +76,11 @@ class OwnWorld final : public World {
   bool store(os::UserAddr address, std::span<const std::byte> bytes) override { return inner_.store(address, bytes); }
   void set_descriptor_limit(std::uint32_t limit) override { inner_.set_descriptor_limit(limit); }
   void drop_privileges() override { inner_.drop_privileges(); }
+  void set_memlock(std::uint64_t limit, bool ipc_lock) override { inner_.set_memlock(limit, ipc_lock); }
+  std::uint64_t locked_kib() override { return inner_.locked_kib(); }
+  std::uint64_t pinned_kib() override { return inner_.pinned_kib(); }
+  void set_dma_entry_limit(std::uint32_t limit) override { inner_.set_dma_entry_limit(limit); }
+  HostDevice device(machine::DeviceModel model, unsigned index) override { return inner_.device(model, index); }
   std::string path(std::string_view leaf) override { return inner_.path(leaf); }
   void in_child(const std::function<void(World&, Report&)>& body, Report& report) override {
     inner_.in_child(body, report);

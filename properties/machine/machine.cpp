@@ -38,6 +38,9 @@ Process& Machine::fork(Process& parent) {
   return child;
 }
 
+void Machine::set_dma_entry_limit(std::uint32_t limit) {
+  impl_->switches.dma_entry_limit = limit;
+}
 void Machine::set_schedule(Schedule* schedule) {
   impl_->schedule = schedule;
 }

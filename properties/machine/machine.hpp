@@ -65,6 +65,7 @@ struct Switches {
   std::uint64_t memlock_limit = 8 << 20;       ///< RLIMIT_MEMLOCK of a new process, bytes
   bool ipc_lock = false;                       ///< CAP_IPC_LOCK of a new process: RLIMIT_MEMLOCK does not bind it
   bool privileged = false;                     ///< CAP_SYS_RESOURCE: descriptors in flight are not limited
+  std::uint32_t dma_entry_limit = 65535;       ///< of type1: mappings a container may have
   std::uint8_t memfd_noexec = 0;               ///< vm.memfd_noexec: 1 adds MFD_NOEXEC_SEAL, 2 insists on it
 };
 
@@ -113,6 +114,8 @@ class Machine {
   Process& spawn();
   /// Adds a device to the host; returns N of its /dev/vfio/devices/vfioN. No call, leaves no trace.
   std::uint32_t plug(const Plugged& device);
+  /// Module parameter dma_entry_limit of type1, for containers set up from here on.
+  void set_dma_entry_limit(std::uint32_t limit);
   /// Like fork: copies descriptors (sharing descriptions), address space, environment and limits.
   Process& fork(Process& parent);
 
