@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
+#include <string_view>
 #include <type_traits>
 
 #include "engine/os/kernel.hpp"
@@ -45,6 +47,15 @@ inline os::Result<void> copy_out(Context& context, void* to, const void* from, s
   std::memcpy(to, from, bytes);
   context.machine.trace.bytes({static_cast<const std::byte*>(from), bytes});
   return {};
+}
+
+/// A string with its end within the buffer's size (strndup_user): EFAULT, or EINVAL when it is longer.
+inline os::Result<std::string_view> copy_in_text(Context& context, const void* from, std::span<char> buffer) {
+  if (is_bad(from)) return std::unexpected(os::Errno::efault);
+  const std::size_t length = ::strnlen(static_cast<const char*>(from), buffer.size());
+  if (length == buffer.size()) return std::unexpected(os::Errno::einval);
+  if (auto done = copy_in(context, buffer.data(), from, length); !done) return std::unexpected(done.error());
+  return std::string_view(buffer.data(), length);
 }
 
 /// A pointer that a struct holds as a number (__aligned_u64).

@@ -66,6 +66,14 @@ constexpr std::array kRules = {
     FaultRule{execve_enoent, Call::execve, Errno::enoent, "execve_enoent", "the old image goes on, nothing closed"},
     FaultRule{execve_eacces, Call::execve, Errno::eacces, "execve_eacces", "the old image goes on, nothing closed"},
     FaultRule{execve_enomem, Call::execve, Errno::enomem, "execve_enomem", "the old image goes on, nothing closed"},
+    FaultRule{ioctl_map_dma_enomem, Call::ioctl, Errno::enomem, "ioctl_map_dma_enomem",
+              "MAP_DMA of type1: nothing is mapped, pinned or charged"},
+    FaultRule{ioctl_update_vaddr_enomem, Call::ioctl, Errno::enomem, "ioctl_update_vaddr_enomem",
+              "MAP_DMA with VADDR by another process: the vaddr stays invalid, the charge with the old owner"},
+    FaultRule{ioctl_update_vaddr_eintr, Call::ioctl, Errno::eintr, "ioctl_update_vaddr_eintr",
+              "MAP_DMA with VADDR by another process: the vaddr stays invalid, the charge with the old owner"},
+    FaultRule{ioctl_dirty_start_enomem, Call::ioctl, Errno::enomem, "ioctl_dirty_start_enomem",
+              "DIRTY_PAGES with START: no mapping is tracked"},
 };
 
 constexpr bool in_order() {
@@ -74,7 +82,7 @@ constexpr bool in_order() {
   return true;
 }
 static_assert(in_order(), "fault_table() is indexed by the enumeration");
-static_assert(static_cast<std::size_t>(execve_enomem) == kRules.size(), "every fault point has its rule");
+static_assert(static_cast<std::size_t>(ioctl_dirty_start_enomem) == kRules.size(), "every fault point has its rule");
 
 constexpr std::array<std::string_view, kCallCount> kCallNames = {
     "open",       "close",    "fcntl",  "read",     "write",        "pread",    "pwrite", "lseek",    "ftruncate",

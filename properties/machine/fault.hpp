@@ -96,6 +96,10 @@ enum class FaultPoint : std::uint8_t {
   execve_enoent,
   execve_eacces,
   execve_enomem,
+  ioctl_map_dma_enomem,
+  ioctl_update_vaddr_enomem,
+  ioctl_update_vaddr_eintr,
+  ioctl_dirty_start_enomem,
 };
 
 struct FaultRule {

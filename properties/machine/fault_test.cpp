@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "engine/os/abi.hpp"
+#include "engine/os/abi/vfio.hpp"
 #include "engine/os/scm_rights.hpp"
+#include "properties/machine/iommu.hpp"
 #include "properties/machine/truth.hpp"
 
 namespace vcpr::machine {
@@ -38,6 +40,8 @@ class FaultOnce final : public Schedule {
 struct Stage {
   Stage() : process(machine.spawn()), k(process.kernel()) {
     machine.set_schedule(&schedule);
+    area = *k.mmap(os::UserAddr(), kPage, abi::prot_read, abi::map_private | abi::map_anonymous, -1, 0);
+    open_container();
     memfd = *k.memfd_create("stage", abi::mfd_allow_sealing);
     EXPECT_EQ(k.write(memfd, bytes()), kText.size());
     EXPECT_EQ(k.lseek(memfd, 0, abi::seek_set), 0u);
@@ -50,7 +54,30 @@ struct Stage {
     client = *k.socket(abi::af_unix, abi::sock_stream | abi::sock_nonblock, 0);
     EXPECT_TRUE(k.connect(client, "/run/listener"));
     idle = *k.socket(abi::af_unix, abi::sock_stream | abi::sock_nonblock, 0);
-    area = *k.mmap(os::UserAddr(), kPage, abi::prot_read, abi::map_private | abi::map_anonymous, -1, 0);
+  }
+
+  /// With one mapping, whose vaddr is invalid; a second process can give it its own.
+  void open_container() {
+    auto* stage_group = machine.impl().arena.make<IommuGroup>();
+    stage_group->number = 77;
+    stage_group->next = std::exchange(machine.impl().groups, stage_group);
+    container = *k.open("/dev/vfio/vfio", abi::o_rdwr);
+    group = *k.open("/dev/vfio/77", abi::o_rdwr);
+    EXPECT_TRUE(k.ioctl(group, abi::request::vfio_group_set_container, &container));
+    EXPECT_TRUE(k.ioctl(container, abi::request::vfio_set_iommu, reinterpret_cast<void*>(std::uintptr_t{3})));
+    EXPECT_TRUE(map_dma(k, 0, abi::vfio_dma_map_flag_read));
+    abi::vfio_iommu_type1_dma_unmap all{sizeof all, abi::vfio_dma_unmap_flag_all | abi::vfio_dma_unmap_flag_vaddr};
+    EXPECT_TRUE(k.ioctl(container, abi::request::vfio_iommu_unmap_dma, &all));
+    other = &machine.fork(process);
+  }
+
+  os::Result<int> map_dma(os::Kernel& kernel, std::uint64_t iova, std::uint32_t flags) const {
+    abi::vfio_iommu_type1_dma_map map{sizeof map, flags, area.value(), iova, kPage};
+    return kernel.ioctl(container, abi::request::vfio_iommu_map_dma, &map);
+  }
+  os::Result<int> start_dirty_tracking() {
+    abi::vfio_iommu_type1_dirty_bitmap start{sizeof start, abi::vfio_iommu_dirty_pages_flag_start};
+    return k.ioctl(container, abi::request::vfio_iommu_dirty_pages, &start);
   }
 
   static std::span<const std::byte> bytes() { return std::as_bytes(std::span(kText)); }
@@ -78,6 +105,8 @@ struct Stage {
   os::Kernel& k;
   int memfd = -1, counter = -1, left = -1, right = -1, listener = -1, client = -1, idle = -1;
   os::UserAddr area;
+  int container = -1, group = -1;
+  Process* other = nullptr;
   std::size_t arrived = 0;
   bool truncated = false;
 };
@@ -93,6 +122,21 @@ Outcome outcome(const os::Result<Value>& result) {
 
 Errno error_of(const Outcome& result) {
   return result ? Errno::none : result.error();
+}
+
+Outcome ioctl_for(FaultPoint point, Stage& s) {
+  switch (point) {
+    case FaultPoint::ioctl_map_dma_enomem:
+      return outcome(s.map_dma(s.k, kPage, abi::vfio_dma_map_flag_read));
+    case FaultPoint::ioctl_update_vaddr_enomem:
+    case FaultPoint::ioctl_update_vaddr_eintr:
+      return outcome(s.map_dma(s.other->kernel(), 0, abi::vfio_dma_map_flag_vaddr));
+    case FaultPoint::ioctl_dirty_start_enomem:
+      return outcome(s.start_dirty_tracking());
+    default:
+      ADD_FAILURE() << name(point) << ": no ioctl to meet it";
+      return std::unexpected(Errno::enosys);
+  }
 }
 
 /// A call that meets the fault point, and succeeds without it.
@@ -145,6 +189,8 @@ Outcome call_for(const FaultRule& rule, Stage& s) {
       return outcome(s.k.setenv("NEW", "value"));
     case Call::execve:
       return outcome(s.k.execve("/usr/bin/vmm", {}));
+    case Call::ioctl:
+      return ioctl_for(rule.point, s);
     default:
       ADD_FAILURE() << rule.name << ": no call to meet it";
       return std::unexpected(Errno::enosys);
@@ -160,6 +206,7 @@ std::string snapshot(Stage& s) {
             " " + std::to_string(each.size) + " " + std::to_string(each.seals) + " " + std::to_string(each.counter);
   for (const DescriptorFact& each : truth.descriptors(s.process))
     text += "\n" + std::to_string(each.number) + " " + std::to_string(each.description);
+  text += "\nlocked " + std::to_string(s.process.locked_pages()) + " " + std::to_string(s.other->locked_pages());
   for (const auto& [name, value] : truth.environment(s.process)) text += "\n" + name + "=" + value;
   for (const Mapping* each = state_of(s.process).space.first(); each != nullptr; each = each->next)
     text += "\n" + std::to_string(each->start) + " " + std::to_string(each->length) + " " +

@@ -16,5 +16,8 @@ os::Result<void> FileObject::mmap(Context&, Description&, Mapping&) {
 bool FileObject::link_kvm(KvmVm*) {
   return false;
 }
+GroupBacking* FileObject::group_backing() {
+  return nullptr;
+}
 
 }  // namespace vcpr::machine

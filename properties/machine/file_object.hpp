@@ -12,6 +12,7 @@ namespace vcpr::machine {
 
 struct Context;
 struct Description;
+class GroupBacking;
 struct KvmVm;
 struct Mapping;
 
@@ -29,6 +30,8 @@ class FileObject {
   virtual os::Result<void> mmap(Context& context, Description& file, Mapping& mapping);
   /// KVM-VFIO: remembers the VM (null: forgets) for the device's next first open. False: no VFIO file.
   virtual bool link_kvm(KvmVm* vm);
+  /// Not null in a file that VFIO_GROUP_SET_CONTAINER takes: a container or an iommufd.
+  virtual GroupBacking* group_backing();
   /// The last reference of the file is gone. References this object holds on others go here.
   virtual void released(Machine::Impl& machine, Description& file) = 0;
 

@@ -11,6 +11,7 @@
 
 namespace vcpr::machine {
 
+struct GroupFile;
 struct VfioDevice;
 
 /// What a device's addresses mean: a type1 container, or the HWPT a group is attached to.
@@ -36,6 +37,7 @@ inline constexpr std::uint64_t kLastIova = (std::uint64_t{1} << 39) - 1;
 struct IommuGroup {
   std::uint32_t number = 0;
   bool is_emulated = false;       ///< of mdev-like devices: pages are pinned by the driver, not at map time
+  GroupFile* opened = nullptr;    ///< its one open file, until the last reference of that is gone
   const void* owner = nullptr;    ///< who claimed its DMA: a container's group or an iommufd; null: nobody
   DmaDomain* domain = nullptr;    ///< null: blocked, or the host's own
   VfioDevice* devices = nullptr;  ///< linked by next_in_group

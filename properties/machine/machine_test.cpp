@@ -10,6 +10,7 @@
 
 #include "engine/os/abi.hpp"
 #include "engine/os/scm_rights.hpp"
+#include "properties/machine/iommu.hpp"
 #include "properties/machine/truth.hpp"
 
 namespace vcpr::machine {
@@ -356,6 +357,7 @@ TEST(Process, OpensTheDeviceNodesOfAHostWithVfio) {
   Process& process = machine.spawn();
   os::Kernel& kernel = process.kernel();
   const Truth truth(machine);
+  machine.impl().groups = machine.impl().arena.make<IommuGroup>(IommuGroup{.number = 12});
   for (const auto& [path, device] : {std::pair{"/dev/vfio/vfio", Device::vfio_container},
                                      {"/dev/vfio/12", Device::vfio_group},
                                      {"/dev/vfio/devices/vfio3", Device::vfio_cdev},

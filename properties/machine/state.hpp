@@ -51,6 +51,33 @@ struct FaultMet {
   FaultPoint point{};
 };
 
+enum class IovaChangeKind : std::uint8_t { mapped, unmapped, vaddr_invalidated, vaddr_updated };
+
+/// One change of what an IOMMU address space maps: a type1 container's or an IOAS's.
+struct IovaChange {
+  std::uint64_t call_number = 0;
+  std::uint32_t space = 0;  ///< Impl::iova_spaces when it was made
+  IovaChangeKind kind{};
+  std::uint64_t iova = 0;
+  std::uint64_t size = 0;      ///< bytes
+  std::uint64_t vaddr = 0;     ///< in `process`
+  Process* process = nullptr;  ///< who is charged from here on
+  std::uint64_t memory = 0;    ///< mapped: inode of the memory; 0: private memory of the process, or not pinned
+  std::uint64_t page = 0;      ///< mapped: index of the first page in the memory
+};
+
+/// One access of a device, within a page.
+struct DmaAccess {
+  std::uint64_t call_number = 0;
+  std::uint32_t device = 0;  ///< N of /dev/vfio/devices/vfioN
+  bool write = false;        ///< by the device
+  std::uint64_t iova = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t memory = 0;  ///< inode of the memory reached; 0: private memory of a process
+  std::uint64_t page = 0;    ///< index in the memory
+  bool done = false;         ///< false: not translated, or no room for the page
+};
+
 /// A name at which connect() finds a socket. Those in the file system outlive the socket, abstract ones do not.
 struct BoundName {
   std::string_view path;
@@ -113,6 +140,9 @@ struct Machine::Impl {
   Log<WouldBlock> would_block;
   Log<Signal> signals;
   Log<FaultMet> faults;
+  std::uint32_t iova_spaces = 0;  ///< made so far
+  Log<IovaChange> iova_changes;
+  Log<DmaAccess> dma;
 };
 
 /// One call under way, as its handler sees it.

@@ -64,6 +64,8 @@ class Truth {
   const Log<WouldBlock>& would_block() const { return machine_.would_block; }
   const Log<Signal>& signals() const { return machine_.signals; }
   const Log<FaultMet>& faults() const { return machine_.faults; }
+  const Log<IovaChange>& iova_changes() const { return machine_.iova_changes; }
+  const Log<DmaAccess>& dma() const { return machine_.dma; }
   /// Closes of a number that was not open: double closes.
   std::uint64_t bad_closes() const;
 
