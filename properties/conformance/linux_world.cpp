@@ -25,6 +25,7 @@ namespace vcpr::conformance {
 
 namespace {
 
+constexpr const char* kDmaEntryLimit = "/sys/module/vfio_iommu_type1/parameters/dma_entry_limit";
 constexpr int kHighestNumber = 2048;  // cases stay below
 constexpr int kReportNumber = 1900;   // where a child finds its report pipe
 
@@ -102,6 +103,7 @@ class LinuxWorld final : public World {
   ~LinuxWorld() override {
     ::setrlimit(RLIMIT_NOFILE, &limit_before_);
     set_capabilities(capabilities_before_);
+    if (first_word(kDmaEntryLimit) != dma_entry_limit_before_) std::ofstream(kDmaEntryLimit) << dma_entry_limit_before_;
     for (int number = 0; number < kHighestNumber; ++number)
       if (!open_before_.contains(number)) ::close(number);
     for (const std::string& leaf : leaves_) ::unlink((scratch_ + "/" + leaf).c_str());
@@ -164,9 +166,7 @@ class LinuxWorld final : public World {
   }
   std::uint64_t locked_kib() override { return status_kib("VmLck:"); }
   std::uint64_t pinned_kib() override { return status_kib("VmPin:"); }
-  void set_dma_entry_limit(std::uint32_t limit) override {
-    std::ofstream("/sys/module/vfio_iommu_type1/parameters/dma_entry_limit") << limit;
-  }
+  void set_dma_entry_limit(std::uint32_t limit) override { std::ofstream(kDmaEntryLimit) << limit; }
 
   HostDevice device(machine::DeviceModel model, unsigned index) override {
     const std::string address = find_devices(model).at(index);
@@ -245,6 +245,7 @@ class LinuxWorld final : public World {
   std::set<int> open_before_;
   rlimit limit_before_{};
   Capabilities capabilities_before_ = capabilities();
+  std::string dma_entry_limit_before_ = first_word(kDmaEntryLimit);
   std::string scratch_;
   std::set<std::string> leaves_;
 };
@@ -253,6 +254,16 @@ class LinuxWorld final : public World {
 
 std::unique_ptr<World> linux_world(std::string exec_image) {
   return std::make_unique<LinuxWorld>(std::move(exec_image));
+}
+
+int carry_on_after_exec(std::string_view id, int report_fd) {
+  const Case* found = find_case(id);
+  if (found == nullptr || found->after_exec == nullptr) return 2;
+  const auto world = linux_world({});
+  Report report;
+  found->after_exec(*world, report);
+  write_failures(report_fd, report);
+  return 0;
 }
 
 bool linux_is_privileged() {
