@@ -27,6 +27,8 @@ std::string_view name(Feature feature) {
       return "MFD_EXEC and MFD_NOEXEC_SEAL with vm.memfd_noexec=0";
     case Feature::default_socket_buffer:
       return "net.core.wmem_default = 212992";
+    case Feature::large_memfd_writes:
+      return "memfds that are written 2 MiB at a time";
     case Feature::vfio_devices:
       return "two edu and an igb bound to vfio-pci (ci/real-kernel has them)";
     case Feature::iommufd:

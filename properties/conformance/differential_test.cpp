@@ -18,8 +18,10 @@ struct Difference {
 
 std::optional<Difference> compare(const Sequence& sequence) {
   Difference sides;
-  sides.simulated = run_sequence(sequence, *simulated_world(linux_is_privileged()));
-  sides.real = run_sequence(sequence, *linux_world({}));
+  const auto real = linux_world({});
+  const auto simulated = simulated_world(linux_is_privileged(), real->has(Feature::large_memfd_writes));
+  sides.simulated = run_sequence(sequence, *simulated);
+  sides.real = run_sequence(sequence, *real);
   for (; sides.step < sequence.size(); ++sides.step)
     if (sides.simulated[sides.step] != sides.real[sides.step]) return sides;
   return std::nullopt;

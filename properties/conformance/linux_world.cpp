@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <vector>
@@ -48,6 +49,17 @@ std::string first_word(const char* file) {
   std::string word;
   stream >> word;
   return word;
+}
+
+bool is_linux_since(int major, int minor) {
+  utsname name{};
+  ::uname(&name);
+  std::istringstream release(name.release);
+  int here_major = 0;
+  int here_minor = 0;
+  char point = 0;
+  release >> here_major >> point >> here_minor;
+  return std::pair(here_major, here_minor) >= std::pair(major, minor);
 }
 
 /// Addresses of the devices of a model that are bound to vfio-pci, ascending.
@@ -122,6 +134,8 @@ class LinuxWorld final : public World {
         return first_word("/proc/sys/vm/memfd_noexec") == "0";
       case Feature::default_socket_buffer:
         return first_word("/proc/sys/net/core/wmem_default") == "212992";
+      case Feature::large_memfd_writes:
+        return is_linux_since(7, 2) && std::filesystem::exists("/sys/kernel/mm/transparent_hugepage");
       case Feature::vfio_devices:
         return find_devices(machine::DeviceModel::edu).size() >= 2 && !find_devices(machine::DeviceModel::igb).empty();
       case Feature::iommufd:

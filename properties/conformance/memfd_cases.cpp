@@ -137,10 +137,17 @@ void m09(World& world, Report& report) {
   report.expect("GROW", seal(k, f, abi::seal_grow), 0);
   report.expect("larger still", k.ftruncate(f, 4 * kPage), fails(Errno::eperm));
   report.expect("write at the end", k.pwrite(f, std::as_bytes(std::span("x", 1)), 3 * kPage), fails(Errno::eperm));
-  const std::string pages(2 * kPage, 'p');
-  report.expect("write over the end is cut there", k.pwrite(f, std::as_bytes(std::span(pages)), 2 * kPage), kPage);
   report.expect("SEAL", seal(k, f, abi::seal_seal), 0);
   report.expect("no more seals", seal(k, f, abi::seal_write), fails(Errno::eperm));
+}
+
+void m13(World& world, Report& report) {
+  os::Kernel& k = world.kernel();
+  const int f = make_sealable(k, 3 * kPage);
+  report.expect("GROW", seal(k, f, abi::seal_grow), 0);
+  const std::string pages(2 * kPage, 'p');
+  report.expect("within", k.pwrite(f, std::as_bytes(std::span(pages)), kPage), 2 * kPage);
+  report.expect("over the end", k.pwrite(f, std::as_bytes(std::span(pages)), 2 * kPage), fails(Errno::eperm));
 }
 
 void m10(World& world, Report& report) {
@@ -202,6 +209,7 @@ constexpr std::array kCases = {
     Case{"M10", "EXEC on an executable file", Feature::mfd_exec_flags, m10},
     Case{"M11", "offsets", Feature::none, m11},
     Case{"M12", "truncation forgets", Feature::none, m12},
+    Case{"M13", "a write over a sealed end is refused whole", Feature::large_memfd_writes, m13},
 };
 
 }  // namespace

@@ -95,9 +95,10 @@ class OwnWorld final : public World {
 
 }  // namespace
 
-std::unique_ptr<World> simulated_world(bool privileged) {
+std::unique_ptr<World> simulated_world(bool privileged, bool large_memfd_writes) {
   machine::Switches switches;
   switches.privileged = privileged;
+  if (!large_memfd_writes) switches.memfd_write_bytes = 4096;
   return std::make_unique<OwnWorld>(switches);
 }
 

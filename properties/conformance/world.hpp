@@ -22,6 +22,7 @@ enum class Feature : std::uint8_t {
   exact_eventfd_write,    ///< a write of more than 8 bytes is refused (Linux 6.10)
   mfd_exec_flags,         ///< MFD_EXEC and MFD_NOEXEC_SEAL (Linux 6.3)
   default_socket_buffer,  ///< net.core.wmem_default is 212992
+  large_memfd_writes,     ///< a memfd's writes meet its seals in pieces of 2 MiB (Linux 7.2 with huge pages)
   vfio_devices,           ///< two edu and an igb in groups of their own, bound to vfio-pci
   iommufd,                ///< /dev/iommu, and the devices as cdevs
   kvm                     ///< /dev/kvm
@@ -67,7 +68,7 @@ class World {
   virtual void fill_numbers_below(int first) = 0;
 };
 
-/// The simulated side. `privileged`: as root.
-std::unique_ptr<World> simulated_world(bool privileged = false);
+/// The simulated side: as root or not, with or without Feature::large_memfd_writes.
+std::unique_ptr<World> simulated_world(bool privileged = false, bool large_memfd_writes = true);
 
 }  // namespace vcpr::conformance

@@ -66,6 +66,7 @@ struct Switches {
   bool ipc_lock = false;                       ///< CAP_IPC_LOCK of a new process: RLIMIT_MEMLOCK does not bind it
   bool privileged = false;                     ///< CAP_SYS_RESOURCE: descriptors in flight are not limited
   std::uint32_t dma_entry_limit = 65535;       ///< of type1: mappings a container may have
+  std::uint32_t memfd_write_bytes = 2 << 20;   ///< a memfd's writes meet its seals in aligned pieces of this size
   std::uint8_t memfd_noexec = 0;               ///< vm.memfd_noexec: 1 adds MFD_NOEXEC_SEAL, 2 insists on it
 };
 

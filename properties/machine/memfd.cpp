@@ -87,13 +87,14 @@ os::Result<std::size_t> read_memory(Context& context, Description& description, 
 
 namespace {
 
-/// How many bytes seals let through: whole pages are refused one by one, so a write over a sealed end is cut there.
-std::size_t writable_bytes(const Memory& memory, std::uint64_t offset, std::size_t bytes) {
+/// How many bytes seals let through: pieces as large as the largest folio are refused one by one, so a write over a
+/// sealed end is cut before the piece that reaches beyond it (generic_perform_write, shmem_write_begin).
+std::size_t writable_bytes(const Memory& memory, std::uint32_t piece, std::uint64_t offset, std::size_t bytes) {
   if ((memory.seals() & (abi::seal_write | abi::seal_future_write)) != 0) return 0;
   if ((memory.seals() & abi::seal_grow) == 0 || offset + bytes <= memory.size()) return bytes;
   if (offset >= memory.size()) return 0;
-  const std::uint64_t last_whole_page = memory.size() / kPageBytes * kPageBytes;
-  return last_whole_page > offset ? static_cast<std::size_t>(last_whole_page - offset) : 0;
+  const std::uint64_t last_whole_piece = memory.size() / piece * piece;
+  return last_whole_piece > offset ? static_cast<std::size_t>(last_whole_piece - offset) : 0;
 }
 
 }  // namespace
@@ -105,7 +106,7 @@ os::Result<std::size_t> write_memory(Context& context, Description& description,
   if ((description.flags & abi::o_append) != 0) offset = memory.size();
   if (offset >= kMaxFileBytes) return std::unexpected(Errno::efbig);
   bytes = bytes.first(static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), kMaxFileBytes - offset)));
-  const std::size_t allowed = writable_bytes(memory, offset, bytes.size());
+  const std::size_t allowed = writable_bytes(memory, context.machine.switches.memfd_write_bytes, offset, bytes.size());
   if (allowed == 0) return std::unexpected(Errno::eperm);
   if (context.fires(FaultPoint::write_enospc) || context.fires(FaultPoint::pwrite_enospc))
     return std::unexpected(Errno::enospc);
