@@ -74,6 +74,11 @@ constexpr std::array kRules = {
               "MAP_DMA with VADDR by another process: the vaddr stays invalid, the charge with the old owner"},
     FaultRule{ioctl_dirty_start_enomem, Call::ioctl, Errno::enomem, "ioctl_dirty_start_enomem",
               "DIRTY_PAGES with START: no mapping is tracked"},
+    FaultRule{ioctl_ioas_alloc_enomem, Call::ioctl, Errno::enomem, "ioctl_ioas_alloc_enomem", "no id was taken"},
+    FaultRule{ioctl_ioas_map_enomem, Call::ioctl, Errno::enomem, "ioctl_ioas_map_enomem",
+              "nothing is mapped, pinned or charged; the range stays free"},
+    FaultRule{ioctl_change_process_enomem, Call::ioctl, Errno::enomem, "ioctl_change_process_enomem",
+              "every mapping still belongs to its old owner"},
 };
 
 constexpr bool in_order() {
@@ -82,7 +87,7 @@ constexpr bool in_order() {
   return true;
 }
 static_assert(in_order(), "fault_table() is indexed by the enumeration");
-static_assert(static_cast<std::size_t>(ioctl_dirty_start_enomem) == kRules.size(), "every fault point has its rule");
+static_assert(static_cast<std::size_t>(ioctl_change_process_enomem) == kRules.size(), "every fault point has its rule");
 
 constexpr std::array<std::string_view, kCallCount> kCallNames = {
     "open",       "close",    "fcntl",  "read",     "write",        "pread",    "pwrite", "lseek",    "ftruncate",

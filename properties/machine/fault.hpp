@@ -100,6 +100,9 @@ enum class FaultPoint : std::uint8_t {
   ioctl_update_vaddr_enomem,
   ioctl_update_vaddr_eintr,
   ioctl_dirty_start_enomem,
+  ioctl_ioas_alloc_enomem,
+  ioctl_ioas_map_enomem,
+  ioctl_change_process_enomem,
 };
 
 struct FaultRule {

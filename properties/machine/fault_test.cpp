@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/os/abi.hpp"
+#include "engine/os/abi/iommufd.hpp"
 #include "engine/os/abi/vfio.hpp"
 #include "engine/os/scm_rights.hpp"
 #include "properties/machine/iommu.hpp"
@@ -42,6 +43,7 @@ struct Stage {
     machine.set_schedule(&schedule);
     area = *k.mmap(os::UserAddr(), kPage, abi::prot_read, abi::map_private | abi::map_anonymous, -1, 0);
     open_container();
+    open_iommufd();
     memfd = *k.memfd_create("stage", abi::mfd_allow_sealing);
     EXPECT_EQ(k.write(memfd, bytes()), kText.size());
     EXPECT_EQ(k.lseek(memfd, 0, abi::seek_set), 0u);
@@ -69,6 +71,17 @@ struct Stage {
     abi::vfio_iommu_type1_dma_unmap all{sizeof all, abi::vfio_dma_unmap_flag_all | abi::vfio_dma_unmap_flag_vaddr};
     EXPECT_TRUE(k.ioctl(container, abi::request::vfio_iommu_unmap_dma, &all));
     other = &machine.fork(process);
+  }
+
+  /// With an IOAS, whose id is 1.
+  void open_iommufd() {
+    iommufd = *k.open("/dev/iommu", abi::o_rdwr);
+    abi::iommu_ioas_alloc ioas{sizeof ioas, 0, 0};
+    EXPECT_TRUE(k.ioctl(iommufd, abi::request::iommu_ioas_alloc, &ioas));
+  }
+  template <class Argument>
+  os::Result<int> call_iommufd(std::uint64_t request, Argument argument) {
+    return k.ioctl(iommufd, request, &argument);
   }
 
   os::Result<int> map_dma(os::Kernel& kernel, std::uint64_t iova, std::uint32_t flags) const {
@@ -105,7 +118,7 @@ struct Stage {
   os::Kernel& k;
   int memfd = -1, counter = -1, left = -1, right = -1, listener = -1, client = -1, idle = -1;
   os::UserAddr area;
-  int container = -1, group = -1;
+  int container = -1, group = -1, iommufd = -1;
   Process* other = nullptr;
   std::size_t arrived = 0;
   bool truncated = false;
@@ -125,7 +138,15 @@ Errno error_of(const Outcome& result) {
 }
 
 Outcome ioctl_for(FaultPoint point, Stage& s) {
+  constexpr std::uint32_t fixed = abi::iommu_ioas_map_fixed_iova | abi::iommu_ioas_map_readable;
   switch (point) {
+    case FaultPoint::ioctl_ioas_alloc_enomem:
+      return outcome(s.call_iommufd(abi::request::iommu_ioas_alloc, abi::iommu_ioas_alloc{12, 0, 0}));
+    case FaultPoint::ioctl_ioas_map_enomem:
+      return outcome(s.call_iommufd(abi::request::iommu_ioas_map_file,
+                                    abi::iommu_ioas_map_file{40, fixed, 1, s.memfd, 0, kPage, 0x10000}));
+    case FaultPoint::ioctl_change_process_enomem:
+      return outcome(s.call_iommufd(abi::request::iommu_ioas_change_process, abi::iommu_ioas_change_process{8, 0}));
     case FaultPoint::ioctl_map_dma_enomem:
       return outcome(s.map_dma(s.k, kPage, abi::vfio_dma_map_flag_read));
     case FaultPoint::ioctl_update_vaddr_enomem:

@@ -68,6 +68,12 @@ struct Switches {
   std::uint32_t dma_entry_limit = 65535;       ///< of type1: mappings a container may have
   std::uint32_t memfd_write_bytes = 2 << 20;   ///< a memfd's writes meet its seals in aligned pieces of this size
   std::uint8_t memfd_noexec = 0;               ///< vm.memfd_noexec: 1 adds MFD_NOEXEC_SEAL, 2 insists on it
+  /// Linux 7.2: CHANGE_PROCESS from a dead owner in RLIMIT_MODE 1 answers EINVAL though it changed hands, and what it
+  /// then charged is never given back.
+  bool change_process_fails_after_death = true;
+  /// Linux 7.2: CHANGE_PROCESS leaves VmPin of mappings made with CAP_IPC_LOCK behind, and takes it from the new owner
+  /// when they go.
+  bool change_process_forgets_privileged = true;
 };
 
 /// What a descriptor refers to.

@@ -1,5 +1,6 @@
 #include "properties/machine/pins.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -89,6 +90,33 @@ Pins share_pins(Machine::Impl& machine, const Pins& pins) {
   *link = nullptr;
   hold(shared);
   return shared;
+}
+
+void append_shared(Machine::Impl& machine, Pins& to, const Pins& from, std::uint64_t first, std::uint64_t count) {
+  Pins part{.runs = nullptr, .pages = count, .writable = from.writable, .is_device = from.is_device};
+  PinnedRun** link = &part.runs;
+  for (const PinnedRun* run = from.runs; count != 0; run = run->next) {
+    if (first >= run->pages) {
+      first -= run->pages;
+      continue;
+    }
+    const std::uint64_t taken = std::min(count, run->pages - first);
+    *link = machine.arena.make<PinnedRun>(PinnedRun{run->memory, run->first + first, taken, nullptr});
+    link = &(*link)->next;
+    count -= taken;
+    first = 0;
+  }
+  hold(part);
+  append_pins(to, part);
+}
+
+void append_pins(Pins& to, Pins& from) {
+  PinnedRun** end = &to.runs;
+  while (*end != nullptr) end = &(*end)->next;
+  *end = std::exchange(from.runs, nullptr);
+  to.pages += std::exchange(from.pages, 0);
+  to.writable |= from.writable;
+  to.is_device |= from.is_device;
 }
 
 void unpin(Machine::Impl& machine, Pins& pins) {

@@ -40,6 +40,10 @@ os::Result<Pins> pin_user(Machine::Impl& machine, AddressSpace& space, std::uint
 os::Result<Pins> pin_file(Machine::Impl& machine, Memory* file, std::uint64_t offset, std::uint64_t length, bool write);
 /// A second holder of the same pages.
 Pins share_pins(Machine::Impl& machine, const Pins& pins);
+/// Adds a second holder of `count` pages of `from`, from position `first` on, to the end of `to`.
+void append_shared(Machine::Impl& machine, Pins& to, const Pins& from, std::uint64_t first, std::uint64_t count);
+/// Moves all of `from` to the end of `to`.
+void append_pins(Pins& to, Pins& from);
 void unpin(Machine::Impl& machine, Pins& pins);
 
 /// One access of a device within one page; a write is false when the machine has no room for the page.

@@ -134,6 +134,7 @@ struct Machine::Impl {
   BoundName* names = nullptr;
   IommuGroup* groups = nullptr;         ///< by number
   VfioDevice* devices = nullptr;        ///< in the order they were plugged
+  std::uint64_t user_locked_pages = 0;  ///< charged to the user of all processes, by iommufd in RLIMIT_MODE 0
   std::uint32_t in_flight = 0;          ///< descriptors in messages not yet received
   std::uint32_t sockets_in_flight = 0;  ///< those of them that are sockets
   Log<BadDescriptor> bad_descriptors;

@@ -1,9 +1,130 @@
 #include "properties/machine/iommufd/iommufd.hpp"
 
+#include <algorithm>
+#include <array>
+
+#include "properties/machine/iommufd/handlers.hpp"
+#include "properties/machine/iommufd/ioas.hpp"
+
 namespace vcpr::machine {
 
-os::Result<FileObject*> open_iommufd(Context&) {
-  return nullptr;
+using os::Errno;
+namespace abi = os::abi;
+namespace request = os::abi::request;
+
+namespace {
+
+constexpr std::uint64_t kFirstNumber = 0x80;
+constexpr std::uint64_t kLastNumber = 0x94;
+/// No caller sends more; what is beyond is not looked at.
+constexpr std::uint32_t kLongestArgument = 4096;
+
+struct Entry {
+  std::uint64_t request;
+  std::uint32_t least;  ///< bytes
+  os::Result<void> (*run)(Command& command);
+};
+
+constexpr std::array kEntries = {
+    Entry{request::iommu_destroy, 8, run<abi::iommu_destroy, destroy>},
+    Entry{request::iommu_ioas_alloc, 12, run<abi::iommu_ioas_alloc, ioas_alloc>},
+    Entry{request::iommu_ioas_allow_iovas, 24, run<abi::iommu_ioas_allow_iovas, ioas_allow_iovas>},
+    Entry{request::iommu_ioas_copy, 40, run<abi::iommu_ioas_copy, ioas_copy>},
+    Entry{request::iommu_ioas_iova_ranges, 32, run<abi::iommu_ioas_iova_ranges, ioas_iova_ranges>},
+    Entry{request::iommu_ioas_map, 40, run<abi::iommu_ioas_map, ioas_map>},
+    Entry{request::iommu_ioas_unmap, 24, run<abi::iommu_ioas_unmap, ioas_unmap>},
+    Entry{request::iommu_option, 24, run<abi::iommu_option, option>},
+    Entry{request::iommu_vfio_ioas, 12, run<abi::iommu_vfio_ioas, vfio_ioas>},
+    Entry{request::iommu_ioas_map_file, 40, run<abi::iommu_ioas_map_file, ioas_map_file>},
+    Entry{request::iommu_ioas_change_process, 8, run<abi::iommu_ioas_change_process, ioas_change_process>},
+};
+
+os::Result<int> run_command(Command& command, const Entry& entry) {
+  if (command.size < entry.least) return std::unexpected(Errno::einval);
+  if (auto done = entry.run(command); !done) return std::unexpected(done.error());
+  return 0;
+}
+
+}  // namespace
+
+os::Result<void> Command::check_tail(std::size_t known) {
+  if (size > kLongestArgument) return std::unexpected(Errno::e2big);
+  if (size <= known) return {};
+  std::array<std::byte, kLongestArgument> tail;
+  const std::size_t bytes = size - known;
+  if (auto done = copy_in(context, tail.data(), static_cast<std::byte*>(argument) + known, bytes); !done) return done;
+  if (std::ranges::any_of(tail.data(), tail.data() + bytes, [](std::byte each) { return each != std::byte{}; }))
+    return std::unexpected(Errno::e2big);
+  return {};
+}
+
+os::Result<int> IommufdContext::ioctl(Context& context, Description& file, std::uint64_t wanted, void* argument) {
+  const std::uint64_t number = wanted & 0xff;
+  if (number < kFirstNumber || number > kLastNumber) return std::unexpected(Errno::enotty);
+  const auto size = copy_in<std::uint32_t>(context, argument);
+  if (!size) return std::unexpected(size.error());
+  const auto* entry = std::ranges::find(kEntries, wanted, &Entry::request);
+  if (entry == kEntries.end()) return std::unexpected(Errno::enotty);
+  Command command{context, *this, file, argument, *size};
+  return run_command(command, *entry);
+}
+
+void IommufdContext::released(Machine::Impl& machine, Description&) {
+  // What holds others goes first
+  for (bool found = true; found;) {
+    found = false;
+    for (IommufdObject* each = objects.first(); each != nullptr && !found; each = each->next) {
+      if (each->users != 0) continue;
+      destroy_object(machine, *this, *each);
+      found = true;
+    }
+  }
+  machine.arena.destroy(this);
+}
+
+Ioas* IommufdContext::find_ioas(std::uint32_t id) const {
+  IommufdObject* found = objects.find(id);
+  return found != nullptr && found->kind == ObjectKind::ioas ? static_cast<Ioas*>(found) : nullptr;
+}
+
+os::Result<FileObject*> open_iommufd(Context& context) {
+  return context.machine.arena.make<IommufdContext>();
+}
+
+os::Result<Description*> find_iommufd(Context& context, int fd) {
+  Slot* slot = context.find(fd);
+  if (slot == nullptr) return std::unexpected(Errno::ebadf);
+  Description& file = *slot->description;
+  // What a recording says was an iommufd has no context
+  if (file.device != Device::iommufd || file.object == nullptr) return std::unexpected(Errno::ebadfd);
+  return &file;
+}
+
+IommufdContext& iommufd_of(const Description& file) {
+  return static_cast<IommufdContext&>(*file.object);
+}
+
+void destroy_object(Machine::Impl& machine, IommufdContext& iommufd, IommufdObject& object) {
+  iommufd.objects.remove(object);
+  if (iommufd.compat_ioas == &object) iommufd.compat_ioas = nullptr;
+  switch (object.kind) {
+    case ObjectKind::ioas:
+      empty_ioas(machine, static_cast<Ioas&>(object));
+      machine.arena.destroy(static_cast<Ioas*>(&object));
+      break;
+    case ObjectKind::hwpt:
+    case ObjectKind::device:
+    case ObjectKind::fault:
+      break;
+  }
+}
+
+os::Result<void> destroy(Command& command, abi::iommu_destroy& argument) {
+  IommufdObject* object = command.iommufd.objects.find(argument.id);
+  if (object == nullptr) return std::unexpected(Errno::enoent);
+  if (object->users != 0) return std::unexpected(Errno::ebusy);
+  destroy_object(command.context.machine, command.iommufd, *object);
+  return {};
 }
 
 }  // namespace vcpr::machine

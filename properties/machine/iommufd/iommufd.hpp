@@ -2,9 +2,33 @@
 #pragma once
 
 #include "properties/machine/device_node.hpp"
+#include "properties/machine/iommufd/object.hpp"
 
 namespace vcpr::machine {
 
+struct Ioas;
+
+class IommufdContext final : public FileObject {
+ public:
+  os::Result<int> ioctl(Context& context, Description& file, std::uint64_t request, void* argument) override;
+  /// Nobody holds an object any more: bound devices and fault queues hold the file (iommufd_fops_release).
+  void released(Machine::Impl& machine, Description& file) override;
+
+  /// Null when `id` is of another kind or of nothing.
+  Ioas* find_ioas(std::uint32_t id) const;
+
+  ObjectTable objects;
+  bool charges_mm = false;      ///< IOMMU_OPTION_RLIMIT_MODE is 1
+  Ioas* compat_ioas = nullptr;  ///< what the ioctls of a VFIO container work on
+};
+
 os::Result<FileObject*> open_iommufd(Context& context);
+/// The context behind a number of the caller: EBADF, EBADFD when it is another file.
+os::Result<Description*> find_iommufd(Context& context, int fd);
+/// `file` is of an iommufd.
+IommufdContext& iommufd_of(const Description& file);
+
+/// Takes an object that nobody uses out of its context and destroys it.
+void destroy_object(Machine::Impl& machine, IommufdContext& iommufd, IommufdObject& object);
 
 }  // namespace vcpr::machine
