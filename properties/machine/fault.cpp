@@ -79,6 +79,14 @@ constexpr std::array kRules = {
               "nothing is mapped, pinned or charged; the range stays free"},
     FaultRule{ioctl_change_process_enomem, Call::ioctl, Errno::enomem, "ioctl_change_process_enomem",
               "every mapping still belongs to its old owner"},
+    FaultRule{ioctl_set_irqs_ebusy, Call::ioctl, Errno::ebusy, "ioctl_set_irqs_ebusy",
+              "the line has an exclusive handler already; INTx stays off"},
+    FaultRule{ioctl_set_irqs_enomem, Call::ioctl, Errno::enomem, "ioctl_set_irqs_enomem",
+              "the triggers of the block are gone, up to the vector it failed at; a mode just enabled is off again"},
+    FaultRule{ioctl_set_irqs_short, Call::ioctl, Errno::none, "ioctl_set_irqs_short",
+              "one vector fewer was left than asked for: that number is the result, the mode stays off"},
+    FaultRule{ioctl_reset_eagain, Call::ioctl, Errno::eagain, "ioctl_reset_eagain",
+              "the device was busy; it is not reset"},
 };
 
 constexpr bool in_order() {
@@ -87,7 +95,7 @@ constexpr bool in_order() {
   return true;
 }
 static_assert(in_order(), "fault_table() is indexed by the enumeration");
-static_assert(static_cast<std::size_t>(ioctl_change_process_enomem) == kRules.size(), "every fault point has its rule");
+static_assert(static_cast<std::size_t>(ioctl_reset_eagain) == kRules.size(), "every fault point has its rule");
 
 constexpr std::array<std::string_view, kCallCount> kCallNames = {
     "open",       "close",    "fcntl",  "read",     "write",        "pread",    "pwrite", "lseek",    "ftruncate",

@@ -103,6 +103,10 @@ enum class FaultPoint : std::uint8_t {
   ioctl_ioas_alloc_enomem,
   ioctl_ioas_map_enomem,
   ioctl_change_process_enomem,
+  ioctl_set_irqs_ebusy,
+  ioctl_set_irqs_enomem,
+  ioctl_set_irqs_short,
+  ioctl_reset_eagain,
 };
 
 struct FaultRule {

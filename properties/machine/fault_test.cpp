@@ -12,6 +12,7 @@
 #include "engine/os/abi/iommufd.hpp"
 #include "engine/os/abi/vfio.hpp"
 #include "engine/os/scm_rights.hpp"
+#include "properties/machine/device_testing.hpp"
 #include "properties/machine/iommu.hpp"
 #include "properties/machine/truth.hpp"
 
@@ -56,6 +57,7 @@ struct Stage {
     client = *k.socket(abi::af_unix, abi::sock_stream | abi::sock_nonblock, 0);
     EXPECT_TRUE(k.connect(client, "/run/listener"));
     idle = *k.socket(abi::af_unix, abi::sock_stream | abi::sock_nonblock, 0);
+    device = open_bare_device(machine, process, machine.plug({DeviceModel::igb, 1, "0000:00:07.0"}));
   }
 
   /// With one mapping, whose vaddr is invalid; a second process can give it its own.
@@ -116,7 +118,7 @@ struct Stage {
   FaultOnce schedule;
   Process& process;
   os::Kernel& k;
-  int memfd = -1, counter = -1, left = -1, right = -1, listener = -1, client = -1, idle = -1;
+  int memfd = -1, counter = -1, left = -1, right = -1, listener = -1, client = -1, idle = -1, device = -1;
   os::UserAddr area;
   int container = -1, group = -1, iommufd = -1;
   Process* other = nullptr;
@@ -137,8 +139,11 @@ Errno error_of(const Outcome& result) {
   return result ? Errno::none : result.error();
 }
 
+/// One of the many ioctls.
 Outcome ioctl_for(FaultPoint point, Stage& s) {
   constexpr std::uint32_t fixed = abi::iommu_ioas_map_fixed_iova | abi::iommu_ioas_map_readable;
+  constexpr std::uint32_t kTrigger = abi::vfio_irq_set_data_eventfd | abi::vfio_irq_set_action_trigger;
+  const std::array triggers{s.counter, s.counter};
   switch (point) {
     case FaultPoint::ioctl_ioas_alloc_enomem:
       return outcome(s.call_iommufd(abi::request::iommu_ioas_alloc, abi::iommu_ioas_alloc{12, 0, 0}));
@@ -154,6 +159,14 @@ Outcome ioctl_for(FaultPoint point, Stage& s) {
       return outcome(s.map_dma(s.other->kernel(), 0, abi::vfio_dma_map_flag_vaddr));
     case FaultPoint::ioctl_dirty_start_enomem:
       return outcome(s.start_dirty_tracking());
+    case FaultPoint::ioctl_set_irqs_ebusy:
+      return outcome(
+          set_irqs(s.k, s.device, abi::vfio_pci_intx_irq_index, kTrigger, 0, 1, std::span(triggers).first(1)));
+    case FaultPoint::ioctl_set_irqs_enomem:
+    case FaultPoint::ioctl_set_irqs_short:
+      return outcome(set_irqs(s.k, s.device, abi::vfio_pci_msix_irq_index, kTrigger, 0, 2, triggers));
+    case FaultPoint::ioctl_reset_eagain:
+      return outcome(s.k.ioctl(s.device, abi::request::vfio_device_reset, nullptr));
     default:
       ADD_FAILURE() << name(point) << ": no ioctl to meet it";
       return std::unexpected(Errno::enosys);

@@ -67,6 +67,8 @@ struct Switches {
   bool privileged = false;                     ///< CAP_SYS_RESOURCE: descriptors in flight are not limited
   std::uint32_t dma_entry_limit = 65535;       ///< of type1: mappings a container may have
   std::uint32_t memfd_write_bytes = 2 << 20;   ///< a memfd's writes meet its seals in aligned pieces of this size
+  std::uint32_t message_vectors = 200;         ///< that the host's CPUs have for MSI and MSI-X
+  bool dynamic_msix = true;                    ///< vectors may be added while MSI-X is on (x86)
   std::uint8_t memfd_noexec = 0;               ///< vm.memfd_noexec: 1 adds MFD_NOEXEC_SEAL, 2 insists on it
   /// Linux 7.2: CHANGE_PROCESS from a dead owner in RLIMIT_MODE 1 answers EINVAL though it changed hands, and what it
   /// then charged is never given back.
@@ -121,6 +123,9 @@ class Machine {
   Process& spawn();
   /// Adds a device to the host; returns N of its /dev/vfio/devices/vfioN. No call, leaves no trace.
   std::uint32_t plug(const Plugged& device);
+  /// AER or an unplug request of device N: its ERR or REQ trigger is signalled, if set. No call.
+  void report_device_error(std::uint32_t device);
+  void request_device(std::uint32_t device);
   /// Module parameter dma_entry_limit of type1, for containers set up from here on.
   void set_dma_entry_limit(std::uint32_t limit);
   /// Like fork: copies descriptors (sharing descriptions), address space, environment and limits.

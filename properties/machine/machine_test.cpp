@@ -357,10 +357,10 @@ TEST(Process, OpensTheDeviceNodesOfAHostWithVfio) {
   Process& process = machine.spawn();
   os::Kernel& kernel = process.kernel();
   const Truth truth(machine);
-  machine.impl().groups = machine.impl().arena.make<IommuGroup>(IommuGroup{.number = 12});
+  EXPECT_EQ(machine.plug({DeviceModel::igb, 12, "0000:00:07.0"}), 0u);
   for (const auto& [path, device] : {std::pair{"/dev/vfio/vfio", Device::vfio_container},
                                      {"/dev/vfio/12", Device::vfio_group},
-                                     {"/dev/vfio/devices/vfio3", Device::vfio_cdev},
+                                     {"/dev/vfio/devices/vfio0", Device::vfio_cdev},
                                      {"/dev/iommu", Device::iommufd},
                                      {"/dev/kvm", Device::kvm}}) {
     const auto fd = kernel.open(path, abi::o_rdwr | abi::o_cloexec);

@@ -44,6 +44,26 @@ struct Signal {
   std::uint64_t value = 0;  ///< added, or taken away
 };
 
+/// Where an interrupt of a device has got to.
+enum class InterruptStage : std::uint8_t {
+  raised,     ///< by the function
+  pending,    ///< in the function, behind a masked vector or a masked line
+  merged,     ///< into one that was pending there
+  signalled,  ///< to the eventfd of its trigger
+  lost        ///< the host had nobody for it, or the function may not send it
+};
+
+/// One step of an interrupt on its way; `serial` is the same from its raise to its end.
+struct InterruptFact {
+  std::uint64_t call_number = 0;
+  std::uint64_t serial = 0;
+  std::uint32_t device = 0;  ///< N of vfioN
+  std::uint32_t index = 0;   ///< of VFIO_DEVICE_SET_IRQS
+  std::uint32_t vector = 0;
+  InterruptStage stage{};
+  std::uint32_t description = 0;  ///< the eventfd; 0: none
+};
+
 /// A fault point that was met.
 struct FaultMet {
   std::uint64_t call_number = 0;
@@ -135,6 +155,7 @@ struct Machine::Impl {
   IommuGroup* groups = nullptr;         ///< by number
   VfioDevice* devices = nullptr;        ///< in the order they were plugged
   std::uint64_t user_locked_pages = 0;  ///< charged to the user of all processes, by iommufd in RLIMIT_MODE 0
+  std::uint32_t device_count = 0;
   std::uint32_t in_flight = 0;          ///< descriptors in messages not yet received
   std::uint32_t sockets_in_flight = 0;  ///< those of them that are sockets
   Log<BadDescriptor> bad_descriptors;
@@ -144,6 +165,10 @@ struct Machine::Impl {
   std::uint32_t iova_spaces = 0;  ///< made so far
   Log<IovaChange> iova_changes;
   Log<DmaAccess> dma;
+  Log<InterruptFact> interrupts;
+  std::uint64_t interrupts_raised = 0;
+  std::uint32_t vectors_in_use = 0;              ///< message vectors that devices have of the host's
+  std::uint64_t next_timer = ~std::uint64_t{0};  ///< of a device; nanoseconds
 };
 
 /// One call under way, as its handler sees it.

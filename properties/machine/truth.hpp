@@ -66,6 +66,7 @@ class Truth {
   const Log<FaultMet>& faults() const { return machine_.faults; }
   const Log<IovaChange>& iova_changes() const { return machine_.iova_changes; }
   const Log<DmaAccess>& dma() const { return machine_.dma; }
+  const Log<InterruptFact>& interrupts() const { return machine_.interrupts; }
   /// Closes of a number that was not open: double closes.
   std::uint64_t bad_closes() const;
 

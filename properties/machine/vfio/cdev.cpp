@@ -1,9 +1,14 @@
 #include "properties/machine/vfio/cdev.hpp"
 
+#include "properties/machine/state.hpp"
+#include "properties/machine/vfio/device.hpp"
+
 namespace vcpr::machine {
 
-os::Result<FileObject*> open_cdev(Context&, std::uint32_t) {
-  return nullptr;
+os::Result<FileObject*> open_cdev(Context& context, std::uint32_t number) {
+  VfioDevice* device = find_cdev(context.machine, number);
+  if (device == nullptr) return std::unexpected(os::Errno::enoent);
+  return context.machine.arena.make<VfioDeviceFile>(*device, nullptr);
 }
 
 }  // namespace vcpr::machine

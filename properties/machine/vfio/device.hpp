@@ -7,6 +7,7 @@
 #include "engine/os/kernel.hpp"
 #include "properties/machine/file_object.hpp"
 #include "properties/machine/iommu.hpp"
+#include "properties/machine/vfio/interrupts.hpp"
 
 namespace vcpr::machine {
 
@@ -16,11 +17,13 @@ struct IommufdDevice;
 struct PciFunction;
 
 struct VfioDevice {
-  VfioDevice(Machine::Impl& of, IommuGroup& in, PciFunction& what) : machine(of), group(in), function(what) {}
+  VfioDevice(Machine::Impl& of, IommuGroup& in, PciFunction& what)
+      : machine(of), group(in), function(what), interrupts(*this) {}
 
   Machine::Impl& machine;
   IommuGroup& group;
   PciFunction& function;           ///< config space, interrupts, DMA engine: what the guest's driver sees
+  Interrupts interrupts;           ///< what of it reaches user space
   std::uint32_t number = 0;        ///< of /dev/vfio/devices/vfioN
   std::string_view name;           ///< as VFIO_GROUP_GET_DEVICE_FD takes it: "0000:00:05.0"
   std::uint32_t open_count = 0;    ///< files that have it open
