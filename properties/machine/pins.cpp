@@ -12,16 +12,28 @@ using os::Errno;
 
 namespace {
 
-/// Appends one page, as part of the last run where it goes on.
-void append(Machine::Impl& machine, Pins& pins, PinnedRun*& last, const PagePlace& place) {
-  ++pins.pages;
+/// Appends pages, as part of the last run where they go on.
+void append(Machine::Impl& machine, Pins& pins, PinnedRun*& last, const PagePlace& place, std::uint64_t pages) {
+  pins.pages += pages;
   if (last != nullptr && last->memory == place.memory && last->first + last->pages == place.index) {
-    ++last->pages;
+    last->pages += pages;
     return;
   }
-  auto* run = machine.arena.make<PinnedRun>(PinnedRun{place.memory, place.index, 1, nullptr});
+  auto* run = machine.arena.make<PinnedRun>(PinnedRun{place.memory, place.index, pages, nullptr});
   (last != nullptr ? last->next : pins.runs) = run;
   last = run;
+}
+
+/// How many pages from `address` to `end` lie side by side in one memory and need nothing made: a guest's memory is one
+/// step, whatever its size. 1 for private memory of a file, whose pages are copied one by one.
+std::uint64_t pages_alike(const Mapping& mapping, std::uint64_t address, std::uint64_t end) {
+  if (!mapping.shared && mapping.memory != nullptr) return 1;
+  std::uint64_t stop = std::min(end, mapping.end());
+  if (mapping.memory != nullptr) {
+    const std::uint64_t file_pages = (mapping.memory->size() + kPageBytes - 1) / kPageBytes;
+    stop = std::min(stop, mapping.start + file_pages * kPageBytes - mapping.offset);
+  }
+  return (stop - address) / kPageBytes;
 }
 
 void hold(const Pins& pins) {
@@ -54,7 +66,7 @@ os::Result<Pins> pin_user(Machine::Impl& machine, AddressSpace& space, std::uint
                           bool write) {
   Pins pins{.runs = nullptr, .pages = 0, .writable = write};
   PinnedRun* last = nullptr;
-  for (std::uint64_t done = 0; done < length; done += kPageBytes) {
+  for (std::uint64_t done = 0; done < length;) {
     const PagePlace place =
         write ? space.place_to_write(machine, address + done) : space.place_to_pin(machine, address + done);
     if (place.memory == nullptr) {
@@ -62,7 +74,9 @@ os::Result<Pins> pin_user(Machine::Impl& machine, AddressSpace& space, std::uint
       return std::unexpected(machine.arena.has_room_for(4 * kPageBytes) ? Errno::efault : Errno::enomem);
     }
     pins.is_device |= place.memory->is_device;
-    append(machine, pins, last, place);
+    const std::uint64_t pages = pages_alike(*space.find(address + done), address + done, address + length);
+    append(machine, pins, last, place, pages);
+    done += pages * kPageBytes;
   }
   hold(pins);
   return pins;

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "engine/os/abi.hpp"
 #include "engine/os/abi/vfio.hpp"
 #include "properties/machine/caller_memory.hpp"
 #include "properties/machine/vfio/device.hpp"
@@ -56,6 +57,53 @@ os::Result<int> unset_container(Context& context, GroupFile& group) {
   return 0;
 }
 
+/// vfio_pci_core_match: behind the address may come spaces and options. No device here has a use for the only option,
+/// vf_token, so any is EINVAL. An emulated device's name is compared whole.
+os::Result<bool> matches(const VfioDevice& device, std::string_view text) {
+  if (device.group.is_emulated) return text == device.name;
+  if (!text.starts_with(device.name)) return false;
+  const std::string_view options = text.substr(device.name.size());
+  if (options.empty()) return true;
+  if (options.front() != ' ') return false;
+  if (options.find_first_not_of(' ') != std::string_view::npos) return std::unexpected(Errno::einval);
+  return true;
+}
+
+/// vfio_device_get_from_name.
+os::Result<VfioDevice*> find_device(const IommuGroup& group, std::string_view text) {
+  for (VfioDevice* each = group.devices; each != nullptr; each = each->next_in_group) {
+    const auto matched = matches(*each, text);
+    if (!matched) return std::unexpected(matched.error());
+    if (*matched) return each;
+  }
+  return std::unexpected(Errno::enodev);
+}
+
+/// vfio_group_ioctl_get_device_fd: a table without a free number closes the device again.
+os::Result<int> get_device_fd(Context& context, GroupFile& group, void* argument) {
+  std::array<char, kPageBytes> buffer{};
+  const auto text = copy_in_text(context, argument, buffer);
+  if (!text) return std::unexpected(text.error());
+  const auto device = find_device(group.group, *text);
+  if (!device) return std::unexpected(device.error());
+  if (group.backing == nullptr) return std::unexpected(Errno::einval);
+  if (auto usable = group.backing->use_device(context, group, **device); !usable)
+    return std::unexpected(usable.error());
+  ++group.device_files;
+  open_device(**device, group.kvm);
+  Machine::Impl& machine = context.machine;
+  auto* object = machine.arena.make<VfioDeviceFile>(**device, &group);
+  object->is_open = true;
+  Description& made = make_description(machine, FileKind::anonymous, abi::o_rdwr);
+  made.object = object;
+  made.link = "anon_inode:[vfio-device]";
+  acquire(made);
+  os::Result<int> fd = std::unexpected(Errno::emfile);
+  if (!context.fires(FaultPoint::ioctl_get_device_fd_emfile)) fd = context.install(made, true);
+  release(machine, made);
+  return fd;
+}
+
 }  // namespace
 
 os::Result<int> GroupFile::ioctl(Context& context, Description& file, std::uint64_t request, void* argument) {
@@ -67,6 +115,8 @@ os::Result<int> GroupFile::ioctl(Context& context, Description& file, std::uint6
       return set_container(context, *this, argument);
     case abi::request::vfio_group_unset_container:
       return unset_container(context, *this);
+    case abi::request::vfio_group_get_device_fd:
+      return get_device_fd(context, *this, argument);
     default:
       return std::unexpected(Errno::enotty);
   }
