@@ -87,6 +87,8 @@ constexpr std::array kRules = {
               "one vector fewer was left than asked for: that number is the result, the mode stays off"},
     FaultRule{ioctl_reset_eagain, Call::ioctl, Errno::eagain, "ioctl_reset_eagain",
               "the device was busy; it is not reset"},
+    FaultRule{ioctl_get_device_fd_emfile, Call::ioctl, Errno::emfile, "ioctl_get_device_fd_emfile",
+              "GET_DEVICE_FD: the device was opened, and closed again; it has been reset if nobody had it open"},
 };
 
 constexpr bool in_order() {
@@ -95,7 +97,7 @@ constexpr bool in_order() {
   return true;
 }
 static_assert(in_order(), "fault_table() is indexed by the enumeration");
-static_assert(static_cast<std::size_t>(ioctl_reset_eagain) == kRules.size(), "every fault point has its rule");
+static_assert(static_cast<std::size_t>(ioctl_get_device_fd_emfile) == kRules.size(), "every fault point has its rule");
 
 constexpr std::array<std::string_view, kCallCount> kCallNames = {
     "open",       "close",    "fcntl",  "read",     "write",        "pread",    "pwrite", "lseek",    "ftruncate",

@@ -107,6 +107,7 @@ enum class FaultPoint : std::uint8_t {
   ioctl_set_irqs_enomem,
   ioctl_set_irqs_short,
   ioctl_reset_eagain,
+  ioctl_get_device_fd_emfile,
 };
 
 struct FaultRule {

@@ -62,9 +62,7 @@ struct Stage {
 
   /// With one mapping, whose vaddr is invalid; a second process can give it its own.
   void open_container() {
-    auto* stage_group = machine.impl().arena.make<IommuGroup>();
-    stage_group->number = 77;
-    stage_group->next = std::exchange(machine.impl().groups, stage_group);
+    machine.plug({DeviceModel::edu, 77, "0000:00:05.0"});
     container = *k.open("/dev/vfio/vfio", abi::o_rdwr);
     group = *k.open("/dev/vfio/77", abi::o_rdwr);
     EXPECT_TRUE(k.ioctl(group, abi::request::vfio_group_set_container, &container));
@@ -159,6 +157,8 @@ Outcome ioctl_for(FaultPoint point, Stage& s) {
       return outcome(s.map_dma(s.other->kernel(), 0, abi::vfio_dma_map_flag_vaddr));
     case FaultPoint::ioctl_dirty_start_enomem:
       return outcome(s.start_dirty_tracking());
+    case FaultPoint::ioctl_get_device_fd_emfile:
+      return outcome(s.k.ioctl(s.group, abi::request::vfio_group_get_device_fd, std::string("0000:00:05.0").data()));
     case FaultPoint::ioctl_set_irqs_ebusy:
       return outcome(
           set_irqs(s.k, s.device, abi::vfio_pci_intx_irq_index, kTrigger, 0, 1, std::span(triggers).first(1)));

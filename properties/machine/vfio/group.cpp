@@ -91,17 +91,17 @@ os::Result<int> get_device_fd(Context& context, GroupFile& group, void* argument
     return std::unexpected(usable.error());
   ++group.device_files;
   open_device(**device, group.kvm);
-  Machine::Impl& machine = context.machine;
-  auto* object = machine.arena.make<VfioDeviceFile>(**device, &group);
+  if (context.fires(FaultPoint::ioctl_get_device_fd_emfile) || !context.has_free_number()) {
+    close_device(**device);
+    device_file_closed(context.machine, group, **device);
+    return std::unexpected(Errno::emfile);
+  }
+  auto* object = context.machine.arena.make<VfioDeviceFile>(**device, &group);
   object->is_open = true;
-  Description& made = make_description(machine, FileKind::anonymous, abi::o_rdwr);
+  Description& made = make_description(context.machine, FileKind::anonymous, abi::o_rdwr);
   made.object = object;
   made.link = "anon_inode:[vfio-device]";
-  acquire(made);
-  os::Result<int> fd = std::unexpected(Errno::emfile);
-  if (!context.fires(FaultPoint::ioctl_get_device_fd_emfile)) fd = context.install(made, true);
-  release(machine, made);
-  return fd;
+  return context.install(made, true);
 }
 
 }  // namespace
