@@ -5,6 +5,7 @@
 // --operations: plays random device sequences until that many calls were made on both worlds, from the seed on.
 // Each case has a process of its own: what it leaves behind ends with it, and one that hangs is ended.
 // `conformance_guest ID REPORT_FD` is the image that a case becomes by execve.
+#include <array>
 #include <charconv>
 #include <csignal>
 #include <cstdio>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "properties/conformance/case.hpp"
+#include "properties/conformance/device_sequence.hpp"
 #include "properties/conformance/linux_world.hpp"
 
 namespace {
@@ -79,6 +81,32 @@ void run_one(const Case& each, Counts& counts) {
   for (const std::string& failure : report.failures()) std::printf("  %s\n", failure.c_str());
 }
 
+constexpr std::array<const char*, 4> kThemes = {"type1", "iommufd", "interrupts", "irqfds"};
+constexpr std::size_t kCalls = 100;  // of a sequence
+constexpr int kMostDifferences = 3;  // of a theme that are worth reading
+
+/// Sequences from the seed on until their calls are as many as asked for; a theme passes when its sides agree.
+void run_sequences(const Options& options, Counts& counts) {
+  std::array<int, kThemes.size()> differences{};
+  std::array<std::uint64_t, kThemes.size()> calls{};
+  for (std::uint64_t done = 0, seed = options.seed; done < options.operations; done += kCalls, ++seed) {
+    const DeviceSequence sequence = generate_device_sequence(seed, kCalls);
+    const auto theme = static_cast<std::size_t>(sequence.theme);
+    calls[theme] += kCalls;
+    if (compare_device_sequence(sequence).call == kCalls || ++differences[theme] > kMostDifferences) continue;
+    std::printf("  %s differ at seed %llu, shrunk:\n%s", kThemes[theme], static_cast<unsigned long long>(seed),
+                explain_device_difference(sequence).c_str());
+  }
+  for (std::size_t theme = 0; theme < kThemes.size(); ++theme) {
+    if (calls[theme] == 0) continue;
+    ++(differences[theme] == 0 ? counts.passed : counts.failed);
+    std::printf("%s %s: %llu random calls from seed %llu on, %d sequences of %zu differ\n",
+                differences[theme] == 0 ? "passed " : "FAILED ", kThemes[theme],
+                static_cast<unsigned long long>(calls[theme]), static_cast<unsigned long long>(options.seed),
+                differences[theme], kCalls);
+  }
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -92,6 +120,7 @@ int main(int count, char** arguments) {
   Counts counts;
   for (const Case* each : all_cases())
     if (options.only.empty() || each->id == options.only) run_one(*each, counts);
+  if (options.operations != 0) run_sequences(options, counts);
   std::printf("%d passed, %d failed, %d skipped\n", counts.passed, counts.failed, counts.skipped);
   return counts.failed == 0 ? 0 : 1;
 }

@@ -1,0 +1,118 @@
+#include "properties/conformance/device_sequence.hpp"
+
+#include <algorithm>
+#include <array>
+#include <span>
+
+#include "properties/conformance/device_players.hpp"
+#include "properties/conformance/linux_world.hpp"
+
+namespace vcpr::conformance {
+
+namespace {
+
+constexpr std::array<std::string_view, kDeviceOps> kNames = {
+    "map",           "map_vaddr",    "unmap",      "unmap_vaddr", "dirty",          "attach_group", "detach_group",
+    "memlock",       "remap_window", "ioas_alloc", "ioas_map",    "ioas_map_file",  "ioas_copy",    "ioas_unmap",
+    "destroy",       "attach",       "detach",     "option",      "change_process", "set_irqs",     "read_counter",
+    "write_counter", "raise",        "reset",      "assign",      "deassign",       "route",        "signal_msi",
+    "requested"};
+
+constexpr std::array kType1 = {
+    DeviceOp::map,          DeviceOp::map,       DeviceOp::map,         DeviceOp::unmap, DeviceOp::unmap,
+    DeviceOp::unmap_vaddr,  DeviceOp::map_vaddr, DeviceOp::map_vaddr,   DeviceOp::dirty, DeviceOp::attach_group,
+    DeviceOp::detach_group, DeviceOp::memlock,   DeviceOp::remap_window};
+constexpr std::array kIommufd = {DeviceOp::ioas_alloc,    DeviceOp::ioas_map,      DeviceOp::ioas_map,
+                                 DeviceOp::ioas_map_file, DeviceOp::ioas_map_file, DeviceOp::ioas_copy,
+                                 DeviceOp::ioas_unmap,    DeviceOp::ioas_unmap,    DeviceOp::destroy,
+                                 DeviceOp::attach,        DeviceOp::detach,        DeviceOp::option,
+                                 DeviceOp::change_process};
+constexpr std::array kInterrupts = {
+    DeviceOp::set_irqs,     DeviceOp::set_irqs,     DeviceOp::set_irqs,      DeviceOp::set_irqs, DeviceOp::set_irqs,
+    DeviceOp::read_counter, DeviceOp::read_counter, DeviceOp::write_counter, DeviceOp::raise,    DeviceOp::reset};
+constexpr std::array kIrqfds = {
+    DeviceOp::assign,        DeviceOp::assign,        DeviceOp::deassign, DeviceOp::deassign,   DeviceOp::read_counter,
+    DeviceOp::write_counter, DeviceOp::write_counter, DeviceOp::route,    DeviceOp::signal_msi, DeviceOp::requested};
+
+std::span<const DeviceOp> ops_of(DeviceTheme theme) {
+  switch (theme) {
+    case DeviceTheme::type1:
+      return kType1;
+    case DeviceTheme::iommufd:
+      return kIommufd;
+    case DeviceTheme::interrupts:
+      return kInterrupts;
+    case DeviceTheme::irqfds:
+      return kIrqfds;
+  }
+  return {};
+}
+
+/// splitmix64.
+std::uint32_t next(std::uint64_t& state) {
+  state += 0x9e3779b97f4a7c15u;
+  std::uint64_t mixed = (state ^ (state >> 30)) * 0xbf58476d1ce4e5b9u;
+  mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111ebu;
+  return static_cast<std::uint32_t>((mixed ^ (mixed >> 31)) >> 16);
+}
+
+}  // namespace
+
+DeviceSequence generate_device_sequence(std::uint64_t seed, std::size_t length) {
+  constexpr std::uint32_t kOperands = 0x10000;
+  std::uint64_t state = seed;
+  DeviceSequence sequence{.theme = static_cast<DeviceTheme>(seed % 4), .on_igb = seed / 4 % 4 == 0, .calls = {}};
+  const auto ops = ops_of(sequence.theme);
+  for (std::size_t i = 0; i < length; ++i) {
+    const DeviceOp op = ops[next(state) % ops.size()];
+    sequence.calls.push_back({op, next(state) % kOperands, next(state) % kOperands, next(state) % kOperands});
+  }
+  return sequence;
+}
+
+std::string print(const DeviceCall& call) {
+  std::string line(kNames[static_cast<std::size_t>(call.op)]);
+  line += "(" + std::to_string(call.a) + ", " + std::to_string(call.b);
+  return line + ", " + std::to_string(call.c) + ")";
+}
+
+std::vector<std::string> run_device_sequence(const DeviceSequence& sequence, World& world) {
+  Report told;
+  world.in_child([&](World& child, Report& lines) { play_device_sequence(sequence, child, lines); }, told);
+  return told.failures();
+}
+
+DeviceDifference compare_device_sequence(const DeviceSequence& sequence) {
+  DeviceDifference sides;
+  sides.simulated = run_device_sequence(sequence, *simulated_world(true));
+  sides.real = run_device_sequence(sequence, *linux_world({}));
+  // A side that ended early, or told of a death, differs from there on.
+  sides.simulated.resize(sequence.calls.size());
+  sides.real.resize(std::max(sides.real.size(), sequence.calls.size()));
+  while (sides.call < sequence.calls.size() && sides.simulated[sides.call] == sides.real[sides.call]) ++sides.call;
+  return sides;
+}
+
+std::string explain_device_difference(DeviceSequence sequence) {
+  const auto differs = [](const DeviceSequence& each) {
+    return compare_device_sequence(each).call < each.calls.size();
+  };
+  const std::size_t needed = compare_device_sequence(sequence).call + 1;
+  if (needed > sequence.calls.size()) return "no difference when played again\n";
+  sequence.calls.resize(needed);
+  for (std::size_t i = sequence.calls.size(); i-- > 0;) {
+    DeviceSequence shorter = sequence;
+    shorter.calls.erase(shorter.calls.begin() + static_cast<std::ptrdiff_t>(i));
+    if (differs(shorter)) sequence = std::move(shorter);
+  }
+  const DeviceDifference sides = compare_device_sequence(sequence);
+  std::string text;
+  for (std::size_t i = 0; i < sequence.calls.size(); ++i) {
+    text += "  " + print(sequence.calls[i]) + " = " + sides.simulated[i];
+    if (sides.simulated[i] != sides.real[i]) text += "   <-- Linux: " + sides.real[i];
+    text += "\n";
+  }
+  return text;
+}
+
+}  // namespace vcpr::conformance
