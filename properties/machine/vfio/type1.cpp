@@ -95,9 +95,8 @@ std::optional<PagePlace> Type1::PhysicalDomain::translate(std::uint64_t iova, bo
   return mapping->pins.at((iova - mapping->iova) / kPageBytes);
 }
 
-/// vfio_iommu_type1_dma_rw_chunk: EBUSY, that is nothing, while any vaddr is invalid; what is written is dirty.
+/// vfio_iommu_type1_dma_rw_chunk: what is written is dirty. No vaddr is invalid while an emulated group is attached.
 std::optional<PagePlace> Type1::EmulatedDomain::translate(std::uint64_t iova, bool write) const {
-  if (of_.invalid_vaddrs_ != 0) return {};
   DmaMapping* mapping = of_.mappings_.find(iova, iova);
   if (mapping == nullptr || !(write ? mapping->may_write : mapping->may_read)) return {};
   if (!mapping->owner.has_users()) return {};
