@@ -63,6 +63,7 @@ std::span<const Case> process_cases();
 std::span<const Case> container_cases();
 std::span<const Case> type1_cases();
 std::span<const Case> device_cases();
+std::span<const Case> interrupt_cases();
 std::span<const Case> iommufd_cases();
 std::span<const Case> kvm_cases();
 

@@ -2,6 +2,7 @@
 
 #include "properties/machine/hash.hpp"
 #include "properties/machine/memory.hpp"
+#include "properties/machine/pci/function.hpp"
 #include "properties/machine/state.hpp"
 #include "properties/machine/unix_socket.hpp"
 
@@ -58,6 +59,7 @@ void Machine::advance_time(std::uint64_t nanoseconds) {
   const std::uint64_t limit = os::Deadline::never().nanoseconds;
   impl_->now = nanoseconds > limit - impl_->now ? limit : impl_->now + nanoseconds;
   impl_->trace.word(impl_->now);
+  run_timers(*impl_);
 }
 
 namespace {

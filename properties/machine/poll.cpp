@@ -1,7 +1,10 @@
 #include "properties/machine/poll.hpp"
 
+#include <algorithm>
+
 #include "engine/os/abi.hpp"
 #include "properties/machine/eventfd.hpp"
+#include "properties/machine/pci/function.hpp"
 #include "properties/machine/state.hpp"
 #include "properties/machine/unix_socket.hpp"
 
@@ -60,6 +63,11 @@ os::Result<int> do_poll(Context& context, std::span<os::PollFd> fds, os::Deadlin
     machine.current_call = number;
     if (!context.process.lives || context.process.images != image) return std::unexpected(Errno::gone);
     if (did) continue;
+    if (machine.next_timer != kNever && machine.next_timer <= deadline.nanoseconds) {
+      machine.now = std::max(machine.now, machine.next_timer);
+      run_timers(machine);
+      continue;
+    }
     if (deadline == os::Deadline::never()) {
       machine.would_block.append(machine.arena, {machine.current_call, &context.process, -1, Call::poll});
       return 0;
