@@ -233,8 +233,7 @@ void t10(World& world, Report& report) {
   (void)dirty(s, kStart);
   report.expect("GET", get_dirty(s, kLow, 128, words), 0);
   report.expect("first word", static_cast<Outcome>(words[0] == (0xf000'0000'0000'0003)), 1);
-  // Linux 7.2.13 also sets the highest byte, bits 60 after the mapping's own: left to it, no VMM asks beyond a mapping.
-  report.expect("second word", static_cast<Outcome>(words[1] & 0xff), 15);
+  report.expect("second word", static_cast<Outcome>(words[1]), 15);
   words = {};
   struct {
     abi::vfio_iommu_type1_dma_unmap unmap;
@@ -250,7 +249,8 @@ void t10(World& world, Report& report) {
   report.expect("UNMAP, other page size", unmap(128 * kPage, sizeof words, 2 * kPage), fails(Errno::einval));
   report.expect("UNMAP", unmap(128 * kPage, sizeof words, kPage), 0);
   report.expect("size", static_cast<Outcome>(argument.unmap.size), 8 * kPage);
-  report.expect("second word", static_cast<Outcome>(words[1]), 15);
+  // Beyond the mapping Linux 7.2.13 sets what GET shifted and did not clear (update_user_bitmap).
+  report.expect("second word", static_cast<Outcome>(words[1] & 0xff), 15);
   (void)dirty(s, kStop);
   report.expect("UNMAP without tracking", unmap(128 * kPage, sizeof words, kPage), fails(Errno::einval));
 }
