@@ -40,6 +40,16 @@ os::Result<T> copy_in(Context& context, const void* from, std::size_t bytes = si
   return value;
 }
 
+/// For a struct with a pointer of the caller, which differs between runs: the handler traces the rest itself. EFAULT.
+template <class T>
+os::Result<T> copy_in_untraced(const void* from) {
+  static_assert(std::is_trivially_copyable_v<T>);
+  if (is_bad(from)) return std::unexpected(os::Errno::efault);
+  T value{};
+  std::memcpy(&value, from, sizeof value);
+  return value;
+}
+
 /// EFAULT.
 inline os::Result<void> copy_out(Context& context, void* to, const void* from, std::size_t bytes) {
   if (bytes == 0) return {};

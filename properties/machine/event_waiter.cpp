@@ -19,6 +19,10 @@ void record(Machine::Impl& machine, const Description& eventfd, bool written, st
 
 void add_waiter(Description& eventfd, EventWaiter& waiter) {
   EventWaiter** link = &eventfd.waiters;
+  if (waiter.is_exclusive()) {  // add_wait_queue_priority
+    waiter.next_waiter = std::exchange(*link, &waiter);
+    return;
+  }
   while (*link != nullptr) link = &(*link)->next_waiter;
   *link = &waiter;
   waiter.next_waiter = nullptr;

@@ -89,6 +89,14 @@ constexpr std::array kRules = {
               "the device was busy; it is not reset"},
     FaultRule{ioctl_get_device_fd_emfile, Call::ioctl, Errno::emfile, "ioctl_get_device_fd_emfile",
               "GET_DEVICE_FD: the device was opened, and closed again; it has been reset if nobody had it open"},
+    FaultRule{ioctl_create_vm_emfile, Call::ioctl, Errno::emfile, "ioctl_create_vm_emfile", "no VM"},
+    FaultRule{ioctl_create_vm_enomem, Call::ioctl, Errno::enomem, "ioctl_create_vm_enomem", "no VM"},
+    FaultRule{ioctl_create_vcpu_emfile, Call::ioctl, Errno::emfile, "ioctl_create_vcpu_emfile", "no vCPU, the id free"},
+    FaultRule{ioctl_create_vcpu_enomem, Call::ioctl, Errno::enomem, "ioctl_create_vcpu_enomem", "no vCPU, the id free"},
+    FaultRule{ioctl_create_device_emfile, Call::ioctl, Errno::emfile, "ioctl_create_device_emfile", "no KVM device"},
+    FaultRule{ioctl_irqfd_enomem, Call::ioctl, Errno::enomem, "ioctl_irqfd_enomem", "not assigned"},
+    FaultRule{ioctl_set_gsi_routing_enomem, Call::ioctl, Errno::enomem, "ioctl_set_gsi_routing_enomem",
+              "the old routes stay"},
 };
 
 constexpr bool in_order() {
@@ -97,7 +105,8 @@ constexpr bool in_order() {
   return true;
 }
 static_assert(in_order(), "fault_table() is indexed by the enumeration");
-static_assert(static_cast<std::size_t>(ioctl_get_device_fd_emfile) == kRules.size(), "every fault point has its rule");
+static_assert(static_cast<std::size_t>(ioctl_set_gsi_routing_enomem) == kRules.size(),
+              "every fault point has its rule");
 
 constexpr std::array<std::string_view, kCallCount> kCallNames = {
     "open",       "close",    "fcntl",  "read",     "write",        "pread",    "pwrite", "lseek",    "ftruncate",

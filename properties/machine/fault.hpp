@@ -108,6 +108,13 @@ enum class FaultPoint : std::uint8_t {
   ioctl_set_irqs_short,
   ioctl_reset_eagain,
   ioctl_get_device_fd_emfile,
+  ioctl_create_vm_emfile,
+  ioctl_create_vm_enomem,
+  ioctl_create_vcpu_emfile,
+  ioctl_create_vcpu_enomem,
+  ioctl_create_device_emfile,
+  ioctl_irqfd_enomem,
+  ioctl_set_gsi_routing_enomem,
 };
 
 struct FaultRule {

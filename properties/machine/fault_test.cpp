@@ -10,6 +10,7 @@
 
 #include "engine/os/abi.hpp"
 #include "engine/os/abi/iommufd.hpp"
+#include "engine/os/abi/kvm.hpp"
 #include "engine/os/abi/vfio.hpp"
 #include "engine/os/scm_rights.hpp"
 #include "properties/machine/device_testing.hpp"
@@ -45,6 +46,7 @@ struct Stage {
     area = *k.mmap(os::UserAddr(), kPage, abi::prot_read, abi::map_private | abi::map_anonymous, -1, 0);
     open_container();
     open_iommufd();
+    open_vms();
     memfd = *k.memfd_create("stage", abi::mfd_allow_sealing);
     EXPECT_EQ(k.write(memfd, bytes()), kText.size());
     EXPECT_EQ(k.lseek(memfd, 0, abi::seek_set), 0u);
@@ -93,6 +95,26 @@ struct Stage {
     return k.ioctl(container, abi::request::vfio_iommu_dirty_pages, &start);
   }
 
+  /// A VM without irqchip, and one with it.
+  void open_vms() {
+    kvm = *k.open("/dev/kvm", abi::o_rdwr);
+    bare_vm = *k.ioctl(kvm, abi::request::kvm_create_vm, nullptr);
+    vm = *k.ioctl(kvm, abi::request::kvm_create_vm, nullptr);
+    EXPECT_TRUE(k.ioctl(vm, abi::request::kvm_create_irqchip, nullptr));
+  }
+  os::Result<int> create_kvm_device() {
+    abi::kvm_create_device device{abi::kvm_dev_type_vfio};
+    return k.ioctl(vm, abi::request::kvm_create_device, &device);
+  }
+  os::Result<int> assign_irqfd() {
+    abi::kvm_irqfd irqfd{static_cast<std::uint32_t>(counter), 5};
+    return k.ioctl(vm, abi::request::kvm_irqfd, &irqfd);
+  }
+  os::Result<int> empty_routes() {
+    abi::kvm_irq_routing none;
+    return k.ioctl(vm, abi::request::kvm_set_gsi_routing, &none);
+  }
+
   static std::span<const std::byte> bytes() { return std::as_bytes(std::span(kText)); }
 
   os::Result<std::size_t> send() {
@@ -119,6 +141,7 @@ struct Stage {
   int memfd = -1, counter = -1, left = -1, right = -1, listener = -1, client = -1, idle = -1, device = -1;
   os::UserAddr area;
   int container = -1, group = -1, iommufd = -1;
+  int kvm = -1, bare_vm = -1, vm = -1;
   Process* other = nullptr;
   std::size_t arrived = 0;
   bool truncated = false;
@@ -167,6 +190,18 @@ Outcome ioctl_for(FaultPoint point, Stage& s) {
       return outcome(set_irqs(s.k, s.device, abi::vfio_pci_msix_irq_index, kTrigger, 0, 2, triggers));
     case FaultPoint::ioctl_reset_eagain:
       return outcome(s.k.ioctl(s.device, abi::request::vfio_device_reset, nullptr));
+    case FaultPoint::ioctl_create_vm_emfile:
+    case FaultPoint::ioctl_create_vm_enomem:
+      return outcome(s.k.ioctl(s.kvm, abi::request::kvm_create_vm, nullptr));
+    case FaultPoint::ioctl_create_vcpu_emfile:
+    case FaultPoint::ioctl_create_vcpu_enomem:
+      return outcome(s.k.ioctl(s.bare_vm, abi::request::kvm_create_vcpu, nullptr));
+    case FaultPoint::ioctl_create_device_emfile:
+      return outcome(s.create_kvm_device());
+    case FaultPoint::ioctl_irqfd_enomem:
+      return outcome(s.assign_irqfd());
+    case FaultPoint::ioctl_set_gsi_routing_enomem:
+      return outcome(s.empty_routes());
     default:
       ADD_FAILURE() << name(point) << ": no ioctl to meet it";
       return std::unexpected(Errno::enosys);

@@ -1,6 +1,7 @@
 #include "properties/machine/machine.hpp"
 
 #include "properties/machine/hash.hpp"
+#include "properties/machine/kvm/vm.hpp"
 #include "properties/machine/memory.hpp"
 #include "properties/machine/pci/function.hpp"
 #include "properties/machine/state.hpp"
@@ -116,6 +117,7 @@ std::uint64_t Machine::hash() const {
   for (const ProcessState* each = impl_->first_process; each != nullptr; each = each->next) hash_process(hasher, *each);
   for (const Description* each = impl_->first_description; each != nullptr; each = each->next)
     hash_description(hasher, *each);
+  for (const KvmVm* each = impl_->vms; each != nullptr; each = each->next) hash_vm(hasher, *each);
   return hasher.value();
 }
 

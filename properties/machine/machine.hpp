@@ -76,6 +76,7 @@ struct Switches {
   /// Linux 7.2: CHANGE_PROCESS leaves VmPin of mappings made with CAP_IPC_LOCK behind, and takes it from the new owner
   /// when they go.
   bool change_process_forgets_privileged = true;
+  bool irqfd_excludes_other_vms = true;  ///< one irqfd per eventfd of the host (6.17), or of each VM: the latest wins
 };
 
 /// What a descriptor refers to.

@@ -15,6 +15,7 @@
 namespace vcpr::machine {
 
 struct IommuGroup;
+struct KvmVm;
 struct Socket;
 struct VfioDevice;
 
@@ -98,6 +99,27 @@ struct DmaAccess {
   bool done = false;         ///< false: not translated, or no room for the page
 };
 
+inline constexpr std::uint32_t kNoGsi = ~std::uint32_t{0};
+
+/// An interrupt that a VM was asked to take.
+struct Injection {
+  std::uint64_t call_number = 0;
+  std::uint32_t vm = 0;       ///< description of the VM's file
+  std::uint32_t eventfd = 0;  ///< description of the irqfd's eventfd; 0: by ioctl
+  std::uint32_t gsi = 0;      ///< kNoGsi: a message without one
+  int result = 0;             ///< of kvm_set_irq: < 0 ignored (no route, masked), 0 coalesced, else how many took it
+};
+
+/// A vector that reached a vCPU's local APIC.
+struct Delivery {
+  std::uint64_t call_number = 0;
+  std::uint32_t vm = 0;  ///< description of the VM's file
+  std::uint32_t vcpu = 0;
+  std::uint8_t vector = 0;
+  bool level = false;
+  bool is_new = false;  ///< it was not pending already
+};
+
 /// A name at which connect() finds a socket. Those in the file system outlive the socket, abstract ones do not.
 struct BoundName {
   std::string_view path;
@@ -154,6 +176,7 @@ struct Machine::Impl {
   BoundName* names = nullptr;
   IommuGroup* groups = nullptr;         ///< by number
   VfioDevice* devices = nullptr;        ///< in the order they were plugged
+  KvmVm* vms = nullptr;                 ///< in the order they were made; those still referenced
   std::uint64_t user_locked_pages = 0;  ///< charged to the user of all processes, by iommufd in RLIMIT_MODE 0
   std::uint32_t device_count = 0;
   std::uint32_t in_flight = 0;          ///< descriptors in messages not yet received
@@ -162,6 +185,8 @@ struct Machine::Impl {
   Log<WouldBlock> would_block;
   Log<Signal> signals;
   Log<FaultMet> faults;
+  Log<Injection> injections;
+  Log<Delivery> deliveries;
   std::uint32_t iova_spaces = 0;  ///< made so far
   Log<IovaChange> iova_changes;
   Log<DmaAccess> dma;

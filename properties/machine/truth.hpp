@@ -67,6 +67,8 @@ class Truth {
   const Log<IovaChange>& iova_changes() const { return machine_.iova_changes; }
   const Log<DmaAccess>& dma() const { return machine_.dma; }
   const Log<InterruptFact>& interrupts() const { return machine_.interrupts; }
+  const Log<Injection>& injections() const { return machine_.injections; }
+  const Log<Delivery>& deliveries() const { return machine_.deliveries; }
   /// Closes of a number that was not open: double closes.
   std::uint64_t bad_closes() const;
 

@@ -16,6 +16,10 @@ inline constexpr std::uint64_t kvm_get_api_version = 0xae00;
 inline constexpr std::uint64_t kvm_create_vm = 0xae01;
 /// On: /dev/kvm or VM. Argument: unsigned long by value: cap.
 inline constexpr std::uint64_t kvm_check_extension = 0xae03;
+/// On: /dev/kvm. Argument: none; arg must be 0.
+inline constexpr std::uint64_t kvm_get_vcpu_mmap_size = 0xae04;
+/// On: VM. Argument: kvm_userspace_memory_region, at least 32 bytes.
+inline constexpr std::uint64_t kvm_set_user_memory_region = 0x4020ae46;
 /// On: VM. Argument: unsigned long by value: vcpu id.
 inline constexpr std::uint64_t kvm_create_vcpu = 0xae41;
 /// On: VM. Argument: kvm_enable_cap, at least 104 bytes.
@@ -79,6 +83,29 @@ inline constexpr std::uint32_t kvm_dev_vfio_file_del = 2;
 inline constexpr std::uint32_t kvm_dev_vfio_group = 1;
 inline constexpr std::uint32_t kvm_dev_vfio_group_add = 1;
 inline constexpr std::uint32_t kvm_dev_vfio_group_del = 2;
+inline constexpr std::uint32_t kvm_mem_log_dirty_pages = 1;
+inline constexpr std::uint32_t kvm_mem_readonly = 2;
+inline constexpr std::uint32_t kvm_cap_user_memory = 3;
+inline constexpr std::uint32_t kvm_cap_nr_memslots = 0xa;
+inline constexpr std::uint32_t kvm_cap_max_vcpus = 0x42;
+inline constexpr std::uint32_t kvm_cap_readonly_mem = 0x51;
+inline constexpr std::uint32_t kvm_cap_max_vcpu_id = 0x80;
+inline constexpr std::uint32_t kvm_cap_multi_address_space = 0x76;
+inline constexpr std::uint32_t kvm_x2apic_api_disable_broadcast_quirk = 2;
+
+struct kvm_userspace_memory_region {
+  std::uint32_t slot = 0;
+  std::uint32_t flags = 0;
+  std::uint64_t guest_phys_addr = 0;
+  std::uint64_t memory_size = 0;
+  std::uint64_t userspace_addr = 0;
+};
+static_assert(sizeof(kvm_userspace_memory_region) == 32);
+static_assert(offsetof(kvm_userspace_memory_region, slot) == 0);
+static_assert(offsetof(kvm_userspace_memory_region, flags) == 4);
+static_assert(offsetof(kvm_userspace_memory_region, guest_phys_addr) == 8);
+static_assert(offsetof(kvm_userspace_memory_region, memory_size) == 16);
+static_assert(offsetof(kvm_userspace_memory_region, userspace_addr) == 24);
 
 struct kvm_enable_cap {
   std::uint32_t cap = 0;
