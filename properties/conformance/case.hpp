@@ -66,6 +66,8 @@ std::span<const Case> device_cases();
 std::span<const Case> interrupt_cases();
 std::span<const Case> iommufd_cases();
 std::span<const Case> kvm_cases();
+std::span<const Case> kvm_state_cases();
+std::span<const Case> kvm_device_cases();
 
 std::vector<const Case*> all_cases();
 const Case* find_case(std::string_view id);

@@ -23,10 +23,10 @@ void k01(World& world, Report& report) {
   report.expect("IRQ_LINE", ioctl(k, vm, request::kvm_irq_line, &line), fails(Errno::enxio));
   report.expect("GET_IRQCHIP", ioctl(k, vm, request::kvm_get_irqchip, &chip), fails(Errno::enxio));
   report.expect("SET_IRQCHIP", ioctl(k, vm, request::kvm_set_irqchip, &chip), fails(Errno::enxio));
-  const Outcome vcpu = ioctl_by_value(k, vm, request::kvm_create_vcpu);
+  const Outcome vcpu = ioctl_number(k, vm, request::kvm_create_vcpu);
   report.expect("CREATE_VCPU", vcpu >= 0, 1);
   report.expect("GET_LAPIC", requested(k, static_cast<int>(vcpu), 0x51), fails(Errno::einval));
-  report.expect("CREATE_IRQCHIP", ioctl_by_value(k, vm, request::kvm_create_irqchip), fails(Errno::einval));
+  report.expect("CREATE_IRQCHIP", ioctl_number(k, vm, request::kvm_create_irqchip), fails(Errno::einval));
   report.expect("SPLIT", split_irqchip(k, vm), fails(Errno::eexist));
 }
 
@@ -35,8 +35,8 @@ void k02(World& world, Report& report) {
   const int vm = make_bare_vm(k);
   os::abi::kvm_irqchip chip{};
   chip.chip_id = 3;
-  report.expect("CREATE_IRQCHIP", ioctl_by_value(k, vm, request::kvm_create_irqchip), 0);
-  report.expect("again", ioctl_by_value(k, vm, request::kvm_create_irqchip), fails(Errno::eexist));
+  report.expect("CREATE_IRQCHIP", ioctl_number(k, vm, request::kvm_create_irqchip), 0);
+  report.expect("again", ioctl_number(k, vm, request::kvm_create_irqchip), fails(Errno::eexist));
   report.expect("SPLIT", split_irqchip(k, vm), fails(Errno::eexist));
   report.expect("GET_IRQCHIP of no chip", ioctl(k, vm, request::kvm_get_irqchip, &chip), fails(Errno::einval));
   report.expect("SET_IRQCHIP of no chip", ioctl(k, vm, request::kvm_set_irqchip, &chip), fails(Errno::einval));
@@ -237,10 +237,10 @@ void k18_before(World& world, Report& report) {
       [&](World& child, Report& of_child) {
         os::Kernel& c = child.kernel();
         of_child.expect("child: IRQFD", irqfd(c, t.a.fd, t.e, 24), fails(Errno::eio));
-        of_child.expect("child: no such ioctl", ioctl_by_value(c, t.a.fd, 0x1234), fails(Errno::eio));
+        of_child.expect("child: no such ioctl", ioctl_number(c, t.a.fd, 0x1234), fails(Errno::eio));
         of_child.expect("child: no argument", ioctl<void>(c, t.a.fd, request::kvm_irqfd, nullptr), fails(Errno::eio));
         of_child.expect("child: vCPU", requested(c, t.a.vcpu, 0x51), fails(Errno::eio));
-        of_child.expect("child: KVM device", ioctl_by_value(c, static_cast<int>(device.fd), 0x1234), fails(Errno::eio));
+        of_child.expect("child: KVM device", ioctl_number(c, static_cast<int>(device.fd), 0x1234), fails(Errno::eio));
         of_child.expect("child: a VM of its own", make_bare_vm(c) >= 0, 1);
       },
       report);
@@ -252,7 +252,7 @@ void k18_before(World& world, Report& report) {
 void k18_after(World& world, Report& report) {
   os::Kernel& k = world.kernel();
   report.expect("IRQFD", irqfd(k, kKept, kCounter, 25), fails(Errno::eio));
-  report.expect("no such ioctl", ioctl_by_value(k, kKept, 0x1234), fails(Errno::eio));
+  report.expect("no such ioctl", ioctl_number(k, kKept, 0x1234), fails(Errno::eio));
 }
 
 void k19(World& world, Report& report) {
@@ -289,7 +289,7 @@ void k19(World& world, Report& report) {
   report.expect("HAS_ATTR", attr(request::kvm_has_device_attr, 1, 2, 0), 0);
   report.expect("HAS_ATTR 9", attr(request::kvm_has_device_attr, 1, 9, 0), fails(Errno::enxio));
   report.expect("GET_ATTR", attr(request::kvm_get_device_attr, 1, 1, 0), fails(Errno::eperm));
-  report.expect("unknown", ioctl_by_value(k, d, 0x1234), fails(Errno::enotty));
+  report.expect("unknown", ioctl_number(k, d, 0x1234), fails(Errno::enotty));
   report.expect("close", k.close(d), 0);
   report.expect("CREATE_DEVICE", create(kVfio, 0, nullptr), 0);
   report.expect("type 999", create(999, 0, nullptr), fails(Errno::enodev));

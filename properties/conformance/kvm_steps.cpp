@@ -20,29 +20,25 @@ void wait(os::Kernel& kernel, std::uint64_t nanoseconds) {
 
 }  // namespace
 
-Outcome ioctl_by_value(os::Kernel& kernel, int fd, std::uint64_t request, std::uint64_t value) {
-  return outcome(kernel.ioctl(fd, request, reinterpret_cast<void*>(static_cast<std::uintptr_t>(value))));
-}
-
 int open_kvm(os::Kernel& kernel) {
   return kernel.open("/dev/kvm", abi::o_rdwr | abi::o_cloexec).value_or(-1);
 }
 
 int make_bare_vm(os::Kernel& kernel) {
   const int kvm = open_kvm(kernel);
-  const Outcome vm = ioctl_by_value(kernel, kvm, request::kvm_create_vm);
+  const Outcome vm = ioctl_number(kernel, kvm, request::kvm_create_vm);
   (void)kernel.close(kvm);
   return static_cast<int>(vm);
 }
 
 int make_vcpu(os::Kernel& kernel, int vm, std::uint64_t id) {
-  const auto vcpu = static_cast<int>(ioctl_by_value(kernel, vm, request::kvm_create_vcpu, id));
+  const auto vcpu = static_cast<int>(ioctl_number(kernel, vm, request::kvm_create_vcpu, id));
   (void)reset_lapic(kernel, vcpu);
   return vcpu;
 }
 
 Vm::Vm(os::Kernel& kernel, bool split) : fd(make_bare_vm(kernel)) {
-  (void)(split ? split_irqchip(kernel, fd) : ioctl_by_value(kernel, fd, request::kvm_create_irqchip));
+  (void)(split ? split_irqchip(kernel, fd) : ioctl_number(kernel, fd, request::kvm_create_irqchip));
   vcpu = make_vcpu(kernel, fd);
 }
 

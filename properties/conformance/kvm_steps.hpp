@@ -5,19 +5,15 @@
 #include <span>
 
 #include "engine/os/abi/kvm.hpp"
-#include "properties/conformance/steps.hpp"
+#include "properties/conformance/vfio_steps.hpp"
 
 namespace vcpr::conformance {
-
-namespace request = os::abi::request;
 
 /// A fixed-size struct of the caller.
 template <class Argument>
 Outcome ioctl(os::Kernel& kernel, int fd, std::uint64_t request, Argument* argument) {
   return outcome(kernel.ioctl(fd, request, argument));
 }
-/// An integer in place of a pointer.
-Outcome ioctl_by_value(os::Kernel& kernel, int fd, std::uint64_t request, std::uint64_t value = 0);
 
 int open_kvm(os::Kernel& kernel);
 int make_bare_vm(os::Kernel& kernel);

@@ -103,8 +103,8 @@ struct Stage {
     EXPECT_TRUE(k.ioctl(vm, abi::request::kvm_create_irqchip, nullptr));
   }
   os::Result<int> create_kvm_device() {
-    abi::kvm_create_device device{abi::kvm_dev_type_vfio};
-    return k.ioctl(vm, abi::request::kvm_create_device, &device);
+    abi::kvm_create_device wanted{abi::kvm_dev_type_vfio};
+    return k.ioctl(vm, abi::request::kvm_create_device, &wanted);
   }
   os::Result<int> assign_irqfd() {
     abi::kvm_irqfd irqfd{static_cast<std::uint32_t>(counter), 5};
