@@ -43,7 +43,7 @@ std::vector<const Case*> all_cases() {
   std::vector<const Case*> all;
   for (const auto& group : {event_cases(), scm_cases(), socket_cases(), memfd_cases(), mapping_cases(), process_cases(),
                             container_cases(), type1_cases(), device_cases(), interrupt_cases(), iommufd_cases(),
-                            kvm_cases(), kvm_state_cases(), kvm_device_cases()})
+                            iommufd_device_cases(), kvm_cases(), kvm_state_cases(), kvm_device_cases()})
     for (const Case& each : group) all.push_back(&each);
   return all;
 }

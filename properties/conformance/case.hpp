@@ -65,6 +65,7 @@ std::span<const Case> type1_cases();
 std::span<const Case> device_cases();
 std::span<const Case> interrupt_cases();
 std::span<const Case> iommufd_cases();
+std::span<const Case> iommufd_device_cases();
 std::span<const Case> kvm_cases();
 std::span<const Case> kvm_state_cases();
 std::span<const Case> kvm_device_cases();

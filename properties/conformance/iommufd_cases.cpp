@@ -190,6 +190,21 @@ void i09(World& world, Report& report) {
   report.expect("a fixed one outside", map_memory(k, i, {1, 0x9000000, b}), 0);
 }
 
+void i10(World& world, Report& report) {
+  os::Kernel& k = world.kernel();
+  const int i = open_iommu(k);
+  int queue = -1;
+  report.expect("ALLOC", alloc_fault_queue(k, i, queue), 1);
+  report.expect("close-on-exec", k.fcntl(queue, abi::f_getfd, 0), 1);
+  report.expect("DESTROY, file open", destroy_object(k, i, 1), fails(Errno::ebusy));
+  report.expect("read, no fault there", read_bytes(k, queue, sizeof(abi::iommu_hwpt_pgfault)), 0);
+  report.expect("read of a part", read_bytes(k, queue, 1), fails(Errno::espipe));
+  report.expect("close", k.close(queue), 0);
+  report.expect("DESTROY", destroy_object(k, i, 1), 0);
+  abi::iommu_fault_alloc flags{sizeof flags, 1, 0, 0};
+  report.expect("flags", call(k, i, request::iommu_fault_queue_alloc, flags), fails(Errno::eopnotsupp));
+}
+
 constexpr std::array kCases = {
     Case{"I01", "ids", Feature::iommufd, i01},
     Case{"I02", "size rules", Feature::iommufd, i02},
@@ -200,6 +215,7 @@ constexpr std::array kCases = {
     Case{"I07", "COPY", Feature::iommufd, i07},
     Case{"I08", "OPTION", Feature::iommufd, i08},
     Case{"I09", "IOVA_RANGES, ALLOW_IOVAS", Feature::iommufd, i09},
+    Case{"I10", "FAULT_QUEUE", Feature::iommufd, i10},
 };
 
 }  // namespace

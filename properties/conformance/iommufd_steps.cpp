@@ -68,6 +68,41 @@ Outcome set_option(os::Kernel& kernel, int iommufd, std::uint32_t option, std::u
   return change_option(kernel, iommufd, {0, option, abi::iommu_option_op_set, 0, object, value});
 }
 
+Outcome alloc_fault_queue(os::Kernel& kernel, int iommufd, int& fd) {
+  abi::iommu_fault_alloc argument{sizeof argument, 0, 0, 0};
+  const Outcome done = call(kernel, iommufd, request::iommu_fault_queue_alloc, argument);
+  fd = static_cast<int>(argument.out_fault_fd);
+  return value_or_error(done, argument.out_fault_id);
+}
+
+int open_cdev(World& world, unsigned index, machine::DeviceModel model) {
+  return world.kernel().open(world.device(model, index).cdev.c_str(), abi::o_rdwr | abi::o_cloexec).value_or(-1);
+}
+
+Outcome bind_device(os::Kernel& kernel, int device, int iommufd) {
+  abi::vfio_device_bind_iommufd argument{sizeof argument, 0, iommufd, 0, 0};
+  const Outcome done = call(kernel, device, request::vfio_device_bind_iommufd, argument);
+  return value_or_error(done, argument.out_devid);
+}
+
+Outcome attach_device(os::Kernel& kernel, int device, std::uint32_t id) {
+  abi::vfio_device_attach_iommufd_pt argument{sizeof argument, 0, id, 0};
+  const Outcome done = call(kernel, device, request::vfio_device_attach_iommufd_pt, argument);
+  return value_or_error(done, argument.pt_id);
+}
+
+Outcome detach_device(os::Kernel& kernel, int device) {
+  abi::vfio_device_detach_iommufd_pt argument{sizeof argument, 0, 0};
+  return call(kernel, device, request::vfio_device_detach_iommufd_pt, argument);
+}
+
+Outcome alloc_hwpt(os::Kernel& kernel, int iommufd, const HwptStep& step) {
+  abi::iommu_hwpt_alloc argument{sizeof argument, step.flags,      step.device, step.target, 0, step.reserved,
+                                 step.data_type,  step.data_bytes, 0,           step.faults, 0};
+  const Outcome done = call(kernel, iommufd, request::iommu_hwpt_alloc, argument);
+  return value_or_error(done, argument.out_hwpt_id);
+}
+
 int make_memfd(os::Kernel& kernel, std::uint64_t pages) {
   const int fd = kernel.memfd_create("guest", abi::mfd_allow_sealing).value_or(-1);
   (void)kernel.ftruncate(fd, pages * kPage);

@@ -44,6 +44,27 @@ Outcome change_process(os::Kernel& kernel, int iommufd, std::uint32_t reserved =
 Outcome get_option(os::Kernel& kernel, int iommufd, std::uint32_t option, std::uint32_t object);
 Outcome set_option(os::Kernel& kernel, int iommufd, std::uint32_t option, std::uint32_t object, std::uint64_t value);
 
+/// The id of the new queue, whose descriptor goes into `fd`.
+Outcome alloc_fault_queue(os::Kernel& kernel, int iommufd, int& fd);
+
+/// A device file of its own, BIND (the device's id), ATTACH (the HWPT's id), DETACH.
+int open_cdev(World& world, unsigned index = 0, machine::DeviceModel model = machine::DeviceModel::edu);
+Outcome bind_device(os::Kernel& kernel, int device, int iommufd);
+Outcome attach_device(os::Kernel& kernel, int device, std::uint32_t id);
+Outcome detach_device(os::Kernel& kernel, int device);
+
+/// One HWPT_ALLOC; its id.
+struct HwptStep {
+  std::uint32_t device = 2;
+  std::uint32_t target = 1;
+  std::uint32_t flags = 0;
+  std::uint32_t data_type = 0;
+  std::uint32_t data_bytes = 0;
+  std::uint32_t reserved = 0;
+  std::uint32_t faults = 0;
+};
+Outcome alloc_hwpt(os::Kernel& kernel, int iommufd, const HwptStep& step);
+
 /// A sealable memfd of that many pages.
 int make_memfd(os::Kernel& kernel, std::uint64_t pages);
 /// Private anonymous memory, readable and writable.

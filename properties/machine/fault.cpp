@@ -97,6 +97,9 @@ constexpr std::array kRules = {
     FaultRule{ioctl_irqfd_enomem, Call::ioctl, Errno::enomem, "ioctl_irqfd_enomem", "not assigned"},
     FaultRule{ioctl_set_gsi_routing_enomem, Call::ioctl, Errno::enomem, "ioctl_set_gsi_routing_enomem",
               "the old routes stay"},
+    FaultRule{ioctl_attach_pt_enomem, Call::ioctl, Errno::enomem, "ioctl_attach_pt_enomem",
+              "the device is attached to what it was attached to, or to nothing"},
+    FaultRule{ioctl_fault_queue_emfile, Call::ioctl, Errno::emfile, "ioctl_fault_queue_emfile", "no id was taken"},
 };
 
 constexpr bool in_order() {
@@ -105,8 +108,7 @@ constexpr bool in_order() {
   return true;
 }
 static_assert(in_order(), "fault_table() is indexed by the enumeration");
-static_assert(static_cast<std::size_t>(ioctl_set_gsi_routing_enomem) == kRules.size(),
-              "every fault point has its rule");
+static_assert(static_cast<std::size_t>(ioctl_fault_queue_emfile) == kRules.size(), "every fault point has its rule");
 
 constexpr std::array<std::string_view, kCallCount> kCallNames = {
     "open",       "close",    "fcntl",  "read",     "write",        "pread",    "pwrite", "lseek",    "ftruncate",

@@ -115,6 +115,8 @@ enum class FaultPoint : std::uint8_t {
   ioctl_create_device_emfile,
   ioctl_irqfd_enomem,
   ioctl_set_gsi_routing_enomem,
+  ioctl_attach_pt_enomem,
+  ioctl_fault_queue_emfile,
 };
 
 struct FaultRule {

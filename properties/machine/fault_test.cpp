@@ -75,11 +75,15 @@ struct Stage {
     other = &machine.fork(process);
   }
 
-  /// With an IOAS, whose id is 1.
+  /// With an IOAS, whose id is 1, and a device.
   void open_iommufd() {
+    const std::string cdev = "/dev/vfio/devices/vfio" + std::to_string(machine.plug({DeviceModel::edu, 2, "edu"}));
     iommufd = *k.open("/dev/iommu", abi::o_rdwr);
     abi::iommu_ioas_alloc ioas{sizeof ioas, 0, 0};
     EXPECT_TRUE(k.ioctl(iommufd, abi::request::iommu_ioas_alloc, &ioas));
+    bound = *k.open(cdev.c_str(), abi::o_rdwr);
+    abi::vfio_device_bind_iommufd bind{sizeof bind, 0, iommufd, 0, 0};
+    EXPECT_TRUE(k.ioctl(bound, abi::request::vfio_device_bind_iommufd, &bind));
   }
   template <class Argument>
   os::Result<int> call_iommufd(std::uint64_t request, Argument argument) {
@@ -140,7 +144,7 @@ struct Stage {
   os::Kernel& k;
   int memfd = -1, counter = -1, left = -1, right = -1, listener = -1, client = -1, idle = -1, device = -1;
   os::UserAddr area;
-  int container = -1, group = -1, iommufd = -1;
+  int container = -1, group = -1, iommufd = -1, bound = -1;
   int kvm = -1, bare_vm = -1, vm = -1;
   Process* other = nullptr;
   std::size_t arrived = 0;
@@ -182,6 +186,12 @@ Outcome ioctl_for(FaultPoint point, Stage& s) {
       return outcome(s.start_dirty_tracking());
     case FaultPoint::ioctl_get_device_fd_emfile:
       return outcome(s.k.ioctl(s.group, abi::request::vfio_group_get_device_fd, std::string("0000:00:05.0").data()));
+    case FaultPoint::ioctl_attach_pt_enomem: {
+      abi::vfio_device_attach_iommufd_pt attach{sizeof attach, 0, 1, 0};
+      return outcome(s.k.ioctl(s.bound, abi::request::vfio_device_attach_iommufd_pt, &attach));
+    }
+    case FaultPoint::ioctl_fault_queue_emfile:
+      return outcome(s.call_iommufd(abi::request::iommu_fault_queue_alloc, abi::iommu_fault_alloc{16, 0, 0, 0}));
     case FaultPoint::ioctl_set_irqs_ebusy:
       return outcome(
           set_irqs(s.k, s.device, abi::vfio_pci_intx_irq_index, kTrigger, 0, 1, std::span(triggers).first(1)));

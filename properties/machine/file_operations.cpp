@@ -181,6 +181,11 @@ os::Result<std::size_t> do_read(Context& context, int fd, std::span<std::byte> b
   if (description.memory != nullptr) return read_memory(context, description, description.offset, buffer);
   if (description.socket != nullptr) return read_socket(context, fd, buffer);
   if (description.kind == FileKind::eventfd) return read_eventfd(context, fd, description, buffer);
+  if (description.object != nullptr) {
+    const auto count = description.object->read(context, description, buffer, description.offset);
+    description.offset += count.value_or(0);
+    return count;
+  }
   return read_device(context, description, buffer);
 }
 
@@ -191,6 +196,11 @@ os::Result<std::size_t> do_write(Context& context, int fd, std::span<const std::
   if (description.memory != nullptr) return write_memory(context, description, description.offset, bytes);
   if (description.socket != nullptr) return do_sendmsg(context, fd, bytes, {}, 0);
   if (description.kind == FileKind::eventfd) return write_eventfd(context, fd, description, bytes);
+  if (description.object != nullptr) {
+    const auto count = description.object->write(context, description, bytes, description.offset);
+    description.offset += count.value_or(0);
+    return count;
+  }
   return write_device(description, bytes);
 }
 

@@ -9,6 +9,9 @@
 
 namespace vcpr::machine {
 
+/// copy_struct_from_user's look at what the kernel does not know: E2BIG unless it is zero, EFAULT.
+os::Result<void> check_zero_tail(Context& context, void* argument, std::size_t size, std::size_t known);
+
 struct Command {
   Context& context;
   IommufdContext& iommufd;
@@ -19,7 +22,8 @@ struct Command {
   /// What the handler works on: E2BIG when bytes beyond the kernel's struct are not zero.
   template <class Argument>
   os::Result<Argument> take() {
-    if (auto done = check_tail(sizeof(Argument)); !done) return std::unexpected(done.error());
+    if (auto done = check_zero_tail(context, argument, size, sizeof(Argument)); !done)
+      return std::unexpected(done.error());
     return copy_in<Argument>(context, argument, std::min<std::size_t>(size, sizeof(Argument)));
   }
   /// iommufd_ucmd_respond.
@@ -27,9 +31,6 @@ struct Command {
   os::Result<void> respond(const Argument& answer) {
     return copy_out(context, argument, &answer, std::min<std::size_t>(size, sizeof(Argument)));
   }
-
- private:
-  os::Result<void> check_tail(std::size_t known);
 };
 
 /// A handler of one ioctl, behind the rule of sizes.

@@ -22,4 +22,18 @@ os::Result<void> destroy(Command& command, os::abi::iommu_destroy& argument);
 os::Result<void> option(Command& command, os::abi::iommu_option& argument);
 os::Result<void> vfio_ioas(Command& command, os::abi::iommu_vfio_ioas& argument);
 
+// Domains (hw_pagetable.c); hwpt_invalidate answers with no entry done, and always fails
+os::Result<void> hwpt_alloc(Command& command, os::abi::iommu_hwpt_alloc& argument);
+os::Result<void> hwpt_set_dirty_tracking(Command& command, os::abi::iommu_hwpt_set_dirty_tracking& argument);
+os::Result<void> hwpt_get_dirty_bitmap(Command& command, os::abi::iommu_hwpt_get_dirty_bitmap& argument);
+os::Result<void> hwpt_invalidate(Command& command, os::abi::iommu_hwpt_invalidate& argument);
+
+// What this IOMMU is and is not (device.c, eventq.c, viommu.c)
+os::Result<void> get_hw_info(Command& command, os::abi::iommu_hw_info& argument);
+os::Result<void> fault_queue_alloc(Command& command, os::abi::iommu_fault_alloc& argument);
+os::Result<void> viommu_alloc(Command& command, os::abi::iommu_viommu_alloc& argument);
+os::Result<void> vdevice_alloc(Command& command, os::abi::iommu_vdevice_alloc& argument);
+os::Result<void> veventq_alloc(Command& command, os::abi::iommu_veventq_alloc& argument);
+os::Result<void> hw_queue_alloc(Command& command, os::abi::iommu_hw_queue_alloc& argument);
+
 }  // namespace vcpr::machine

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 
+#include "properties/machine/iommufd/compat.hpp"
+#include "properties/machine/iommufd/device.hpp"
+#include "properties/machine/iommufd/fault_queue.hpp"
 #include "properties/machine/iommufd/handlers.hpp"
-#include "properties/machine/iommufd/ioas.hpp"
 
 namespace vcpr::machine {
 
@@ -17,7 +19,7 @@ namespace {
 constexpr std::uint64_t kFirstNumber = 0x80;
 constexpr std::uint64_t kLastNumber = 0x94;
 /// No caller sends more; what is beyond is not looked at.
-constexpr std::uint32_t kLongestArgument = 4096;
+constexpr std::size_t kLongestArgument = 4096;
 
 struct Entry {
   std::uint64_t request;
@@ -37,6 +39,16 @@ constexpr std::array kEntries = {
     Entry{request::iommu_vfio_ioas, 12, run<abi::iommu_vfio_ioas, vfio_ioas>},
     Entry{request::iommu_ioas_map_file, 40, run<abi::iommu_ioas_map_file, ioas_map_file>},
     Entry{request::iommu_ioas_change_process, 8, run<abi::iommu_ioas_change_process, ioas_change_process>},
+    Entry{request::iommu_hwpt_alloc, 24, run<abi::iommu_hwpt_alloc, hwpt_alloc>},
+    Entry{request::iommu_get_hw_info, 32, run<abi::iommu_hw_info, get_hw_info>},
+    Entry{request::iommu_hwpt_set_dirty_tracking, 16, run<abi::iommu_hwpt_set_dirty_tracking, hwpt_set_dirty_tracking>},
+    Entry{request::iommu_hwpt_get_dirty_bitmap, 48, run<abi::iommu_hwpt_get_dirty_bitmap, hwpt_get_dirty_bitmap>},
+    Entry{request::iommu_hwpt_invalidate, 32, run<abi::iommu_hwpt_invalidate, hwpt_invalidate>},
+    Entry{request::iommu_fault_queue_alloc, 16, run<abi::iommu_fault_alloc, fault_queue_alloc>},
+    Entry{request::iommu_viommu_alloc, 24, run<abi::iommu_viommu_alloc, viommu_alloc>},
+    Entry{request::iommu_vdevice_alloc, 24, run<abi::iommu_vdevice_alloc, vdevice_alloc>},
+    Entry{request::iommu_veventq_alloc, 28, run<abi::iommu_veventq_alloc, veventq_alloc>},
+    Entry{request::iommu_hw_queue_alloc, 40, run<abi::iommu_hw_queue_alloc, hw_queue_alloc>},
 };
 
 os::Result<int> run_command(Command& command, const Entry& entry) {
@@ -47,7 +59,7 @@ os::Result<int> run_command(Command& command, const Entry& entry) {
 
 }  // namespace
 
-os::Result<void> Command::check_tail(std::size_t known) {
+os::Result<void> check_zero_tail(Context& context, void* argument, std::size_t size, std::size_t known) {
   if (size > kLongestArgument) return std::unexpected(Errno::e2big);
   if (size <= known) return {};
   std::array<std::byte, kLongestArgument> tail;
@@ -60,7 +72,7 @@ os::Result<void> Command::check_tail(std::size_t known) {
 
 os::Result<int> IommufdContext::ioctl(Context& context, Description& file, std::uint64_t wanted, void* argument) {
   const std::uint64_t number = wanted & 0xff;
-  if (number < kFirstNumber || number > kLastNumber) return std::unexpected(Errno::enotty);
+  if (number < kFirstNumber || number > kLastNumber) return compat_ioctl(context, *this, wanted, argument);
   const auto size = copy_in<std::uint32_t>(context, argument);
   if (!size) return std::unexpected(size.error());
   const auto* entry = std::ranges::find(kEntries, wanted, &Entry::request);
@@ -69,7 +81,8 @@ os::Result<int> IommufdContext::ioctl(Context& context, Description& file, std::
   return run_command(command, *entry);
 }
 
-void IommufdContext::released(Machine::Impl& machine, Description&) {
+void IommufdContext::released(Machine::Impl& machine, Description& file) {
+  file.object = nullptr;
   // What holds others goes first
   for (bool found = true; found;) {
     found = false;
@@ -113,8 +126,14 @@ void destroy_object(Machine::Impl& machine, IommufdContext& iommufd, IommufdObje
       machine.arena.destroy(static_cast<Ioas*>(&object));
       break;
     case ObjectKind::hwpt:
+      clear_hwpt(machine, static_cast<Hwpt&>(object));
+      machine.arena.destroy(static_cast<Hwpt*>(&object));
+      break;
     case ObjectKind::device:
+      machine.arena.destroy(static_cast<IommufdDevice*>(&object));
+      break;
     case ObjectKind::fault:
+      machine.arena.destroy(static_cast<FaultQueue*>(&object));
       break;
   }
 }

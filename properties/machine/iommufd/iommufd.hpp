@@ -3,16 +3,25 @@
 
 #include "properties/machine/device_node.hpp"
 #include "properties/machine/iommufd/object.hpp"
+#include "properties/machine/vfio/group.hpp"
 
 namespace vcpr::machine {
 
 struct Ioas;
 
-class IommufdContext final : public FileObject {
+class IommufdContext final : public FileObject, public GroupBacking {
  public:
   os::Result<int> ioctl(Context& context, Description& file, std::uint64_t request, void* argument) override;
   /// Nobody holds an object any more: bound devices and fault queues hold the file (iommufd_fops_release).
   void released(Machine::Impl& machine, Description& file) override;
+
+  GroupBacking* group_backing() override { return this; }
+
+  // As the container of a group: see compat.cpp
+  os::Result<void> attach_group(Context& context, GroupFile& group) override;
+  void detach_group(Machine::Impl& machine, GroupFile& group) override;
+  os::Result<void> use_device(Context& context, GroupFile& group, VfioDevice& device) override;
+  void unuse_device(Machine::Impl& machine, GroupFile& group, VfioDevice& device) override;
 
   /// Null when `id` is of another kind or of nothing.
   Ioas* find_ioas(std::uint32_t id) const;

@@ -1,4 +1,6 @@
 // IOAS_ALLOC, MAP, MAP_FILE, COPY, UNMAP.
+#include "properties/machine/iommufd/mapping.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -33,12 +35,12 @@ os::Result<void> check_map(std::uint32_t flags, std::uint64_t iova, std::uint64_
 }
 
 /// iopt_map_common: takes over the reference of `pages`.
-os::Result<std::uint64_t> map_pages(Command& command, Ioas& ioas, IoPages& pages, std::uint64_t start_byte,
+os::Result<std::uint64_t> map_pages(Context& context, Ioas& ioas, IoPages& pages, std::uint64_t start_byte,
                                     const MapWish& wish) {
-  Machine::Impl& machine = command.context.machine;
+  Machine::Impl& machine = context.machine;
   MapPart part{&pages, start_byte, wish.length, nullptr};
   os::Result<std::uint64_t> iova = std::unexpected(Errno::enomem);
-  if (!command.context.fires(FaultPoint::ioctl_ioas_map_enomem)) iova = map_parts(machine, ioas, &part, wish);
+  if (!context.fires(FaultPoint::ioctl_ioas_map_enomem)) iova = map_parts(machine, ioas, &part, wish);
   release_pages(machine, pages);
   return iova;
 }
@@ -79,6 +81,14 @@ os::Result<MapPart*> take_parts(Machine::Impl& machine, const Ioas& ioas, std::u
 
 }  // namespace
 
+os::Result<std::uint64_t> map_user_pages(Context& context, const IommufdContext& iommufd, Ioas& ioas,
+                                         std::uint64_t address, const MapWish& wish) {
+  if (wish.length > kEnd - address) return std::unexpected(Errno::eoverflow);
+  if (!is_pages_length(wish.length)) return std::unexpected(Errno::einval);
+  IoPages& pages = make_user_pages(context, iommufd.charges_mm, address, wish.length, wish.writable);
+  return map_pages(context, ioas, pages, address % kPageBytes, wish);
+}
+
 os::Result<void> ioas_alloc(Command& command, abi::iommu_ioas_alloc& argument) {
   if (argument.flags != 0) return std::unexpected(Errno::eopnotsupp);
   Context& context = command.context;
@@ -94,12 +104,8 @@ os::Result<void> ioas_map(Command& command, abi::iommu_ioas_map& argument) {
   if (auto done = check_map(argument.flags, argument.iova, argument.length); !done) return done;
   Ioas* ioas = command.iommufd.find_ioas(argument.ioas_id);
   if (ioas == nullptr) return std::unexpected(Errno::enoent);
-  if (argument.length > kEnd - argument.user_va) return std::unexpected(Errno::eoverflow);
-  if (!is_pages_length(argument.length)) return std::unexpected(Errno::einval);
   const MapWish wish = wish_of(argument.flags, argument.iova, argument.length);
-  IoPages& pages =
-      make_user_pages(command.context, command.iommufd.charges_mm, argument.user_va, argument.length, wish.writable);
-  const auto iova = map_pages(command, *ioas, pages, argument.user_va % kPageBytes, wish);
+  const auto iova = map_user_pages(command.context, command.iommufd, *ioas, argument.user_va, wish);
   if (!iova) return std::unexpected(iova.error());
   argument.iova = *iova;
   return command.respond(argument);
@@ -118,7 +124,7 @@ os::Result<void> ioas_map_file(Command& command, abi::iommu_ioas_map_file& argum
   const MapWish wish = wish_of(argument.flags, argument.iova, argument.length);
   IoPages& pages = make_file_pages(command.context, command.iommufd.charges_mm, slot->description->memory,
                                    argument.start, argument.length, wish.writable);
-  const auto iova = map_pages(command, *ioas, pages, argument.start % kPageBytes, wish);
+  const auto iova = map_pages(command.context, *ioas, pages, argument.start % kPageBytes, wish);
   if (!iova) return std::unexpected(iova.error());
   argument.iova = *iova;
   return command.respond(argument);
