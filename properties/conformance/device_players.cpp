@@ -48,45 +48,45 @@ std::uint64_t some_vaddr(std::uint32_t choice) {
 /// One side under a sequence. Each theme has a player of its own.
 class Player {
  public:
-  explicit Player(World& world) : world_(world), k_(world.kernel()) { world.fill_numbers_below(kFirstNumber); }
+  explicit Player(World& world) : here(world), k(world.kernel()) { world.fill_numbers_below(kFirstNumber); }
   virtual ~Player() = default;
   virtual std::string play(const DeviceCall& call) = 0;
 
  protected:
   std::string told(Outcome outcome) const { return text_of(outcome); }
   std::string with_accounts(const std::string& line) {
-    return line + " locked " + std::to_string(world_.locked_kib()) + " pinned " + std::to_string(world_.pinned_kib());
+    return line + " locked " + std::to_string(here.locked_kib()) + " pinned " + std::to_string(here.pinned_kib());
   }
   /// Plays in a forked child when the choice says so: another owner of what is mapped.
   template <class Body>
   std::string here_or_in_child(bool in_child, Body body) {
-    if (!in_child) return body(world_);
+    if (!in_child) return body(here);
     Report lines;
-    world_.in_child([&](World& child, Report& of_child) { of_child.add("child " + body(child)); }, lines);
+    here.in_child([&](World& child, Report& of_child) { of_child.add("child " + body(child)); }, lines);
     return lines.failures().empty() ? "child silent" : lines.failures().front();
   }
   void map_window() {
-    memory_ = k_.memfd_create("window", abi::mfd_cloexec).value_or(-1);
-    (void)k_.ftruncate(memory_, kWindowPages * kPage);
+    window_file = k.memfd_create("window", abi::mfd_cloexec).value_or(-1);
+    (void)k.ftruncate(window_file, kWindowPages * kPage);
     place(0, kWindowPages);
   }
   Outcome place(std::uint64_t first, std::uint64_t pages) {
-    return outcome(k_.mmap(os::UserAddr(kWindow + first * kPage), pages * kPage, abi::prot_read | abi::prot_write,
-                           abi::map_shared | abi::map_fixed, memory_, first * kPage));
+    return outcome(k.mmap(os::UserAddr(kWindow + first * kPage), pages * kPage, abi::prot_read | abi::prot_write,
+                          abi::map_shared | abi::map_fixed, window_file, first * kPage));
   }
   void make_events() {
-    for (int& each : events_) each = make_eventfd(k_, 0);
+    for (int& each : counters) each = make_eventfd(k, 0);
   }
-  int event(std::uint32_t choice) const { return events_[choice % events_.size()]; }
+  int event(std::uint32_t choice) const { return counters[choice % counters.size()]; }
   std::string play_counter(const DeviceCall& step) {
-    if (step.op == DeviceOp::read_counter) return told(read_counter(k_, event(step.a)));
-    return told(write_counter(k_, event(step.a), step.b % 4));
+    if (step.op == DeviceOp::read_counter) return told(read_counter(k, event(step.a)));
+    return told(write_counter(k, event(step.a), step.b % 4));
   }
 
-  World& world_;
-  os::Kernel& k_;
-  int memory_ = -1;
-  std::array<int, 4> events_{};
+  World& here;
+  os::Kernel& k;
+  int window_file = -1;
+  std::array<int, 4> counters{};
 };
 
 /// A container with the group of a device.
@@ -107,7 +107,7 @@ class Type1Player final : public Player {
   explicit Type1Player(World& world) : Player(world), container_(world, world.device(machine::DeviceModel::edu, 0)) {
     map_window();
     world.set_memlock(kWindowPages * kPage, false);
-    second_group_ = k_.open(world.device(machine::DeviceModel::edu, 1).group.c_str(), kOpenFlags).value_or(-1);
+    second_group_ = k.open(world.device(machine::DeviceModel::edu, 1).group.c_str(), kOpenFlags).value_or(-1);
   }
 
   std::string play(const DeviceCall& step) override { return with_accounts(play_call(step)); }
@@ -116,7 +116,7 @@ class Type1Player final : public Player {
   std::string play_call(const DeviceCall& step) {
     switch (step.op) {
       case DeviceOp::map:
-        return told(map(world_, step, step.c % 31 == 0 ? step.c % 8 : 1 + step.c % 3));
+        return told(map(here, step, step.c % 31 == 0 ? step.c % 8 : 1 + step.c % 3));
       case DeviceOp::map_vaddr:
         return here_or_in_child(step.c % 5 == 0, [&](World& side) {
           if (step.c % 10 == 0) side.set_memlock(2 * kPage, false);
@@ -129,15 +129,15 @@ class Type1Player final : public Player {
       case DeviceOp::dirty:
         return dirty(step);
       case DeviceOp::attach_group:
-        return told(call(k_, second_group_, request::vfio_group_set_container, container_.fd));
+        return told(call(k, second_group_, request::vfio_group_set_container, container_.fd));
       case DeviceOp::detach_group:
-        return told(call_by_value(k_, second_group_, request::vfio_group_unset_container));
+        return told(call_by_value(k, second_group_, request::vfio_group_unset_container));
       case DeviceOp::memlock:
-        world_.set_memlock((4 + step.a % 28) * kPage, step.b % 8 == 0);
+        here.set_memlock((4 + step.a % 28) * kPage, step.b % 8 == 0);
         return "set";
       default:
         if (step.c % 3 != 0) return told(place(step.a % 12, 4));
-        return told(outcome(k_.munmap(os::UserAddr(kWindow + step.a % 12 * kPage), 2 * kPage)));
+        return told(outcome(k.munmap(os::UserAddr(kWindow + step.a % 12 * kPage), 2 * kPage)));
     }
   }
 
@@ -161,7 +161,7 @@ class Type1Player final : public Player {
                 .iova = all ? 0 : some_iova(step.a),
                 .size = all ? 0 : some_length(step.b / 8) * (step.b % 3 == 0 ? 4 : 1)},
                {.pgsize = kPage, .size = sizeof bitmap, .data = &bitmap}};
-    const Outcome done = call(k_, container_.fd, request::vfio_iommu_unmap_dma, argument);
+    const Outcome done = call(k, container_.fd, request::vfio_iommu_unmap_dma, argument);
     return told(done) + " size " + std::to_string(argument.unmap.size) + " dirty " + std::to_string(bitmap);
   }
 
@@ -174,7 +174,7 @@ class Type1Player final : public Player {
                {.iova = some_iova(step.a),
                 .size = some_length(step.b),
                 .bitmap = {.pgsize = kPage, .size = sizeof bitmap, .data = &bitmap}}};
-    const Outcome done = call(k_, container_.fd, request::vfio_iommu_dirty_pages, argument);
+    const Outcome done = call(k, container_.fd, request::vfio_iommu_dirty_pages, argument);
     return told(done) + " dirty " + std::to_string(bitmap);
   }
 
@@ -187,12 +187,12 @@ class IommufdPlayer final : public Player {
   explicit IommufdPlayer(World& world) : Player(world) {
     map_window();
     world.set_memlock(std::uint64_t{8} << 20, false);
-    iommufd_ = k_.open("/dev/iommu", kOpenFlags).value_or(-1);
+    iommufd_ = k.open("/dev/iommu", kOpenFlags).value_or(-1);
     (void)play(DeviceCall{DeviceOp::ioas_alloc});
     (void)play(DeviceCall{DeviceOp::ioas_alloc});
-    device_ = k_.open(world.device(machine::DeviceModel::edu, 0).cdev.c_str(), kOpenFlags).value_or(-1);
+    device_ = k.open(world.device(machine::DeviceModel::edu, 0).cdev.c_str(), kOpenFlags).value_or(-1);
     abi::vfio_device_bind_iommufd bind{.argsz = sizeof bind, .iommufd = iommufd_};
-    (void)call(k_, device_, request::vfio_device_bind_iommufd, bind);
+    (void)call(k, device_, request::vfio_device_bind_iommufd, bind);
   }
 
   std::string play(const DeviceCall& step) override { return with_accounts(play_call(step)); }
@@ -210,7 +210,7 @@ class IommufdPlayer final : public Player {
     switch (step.op) {
       case DeviceOp::ioas_alloc: {
         abi::iommu_ioas_alloc argument{.size = sizeof argument};
-        const Outcome done = call(k_, iommufd_, request::iommu_ioas_alloc, argument);
+        const Outcome done = call(k, iommufd_, request::iommu_ioas_alloc, argument);
         return with_value(done, argument.out_ioas_id);
       }
       case DeviceOp::ioas_map:
@@ -220,16 +220,16 @@ class IommufdPlayer final : public Player {
         return play_mapping(step);
       case DeviceOp::destroy: {
         abi::iommu_destroy argument{.size = sizeof argument, .id = 1 + step.a % 8};
-        return told(call(k_, iommufd_, request::iommu_destroy, argument));
+        return told(call(k, iommufd_, request::iommu_destroy, argument));
       }
       case DeviceOp::attach: {
         abi::vfio_device_attach_iommufd_pt argument{.argsz = 12, .pt_id = id(step.a)};
-        const Outcome done = call(k_, device_, request::vfio_device_attach_iommufd_pt, argument);
+        const Outcome done = call(k, device_, request::vfio_device_attach_iommufd_pt, argument);
         return with_value(done, argument.pt_id);
       }
       case DeviceOp::detach: {
         abi::vfio_device_detach_iommufd_pt argument{.argsz = 8};
-        return told(call(k_, device_, request::vfio_device_detach_iommufd_pt, argument));
+        return told(call(k, device_, request::vfio_device_detach_iommufd_pt, argument));
       }
       case DeviceOp::option: {
         abi::iommu_option argument{.size = sizeof argument,
@@ -237,7 +237,7 @@ class IommufdPlayer final : public Player {
                                    .op = static_cast<std::uint16_t>(step.b % 2),
                                    .object_id = step.a % 2 == 0 ? 0 : id(step.b),
                                    .val64 = step.c % 3};
-        const Outcome done = call(k_, iommufd_, request::iommu_option, argument);
+        const Outcome done = call(k, iommufd_, request::iommu_option, argument);
         return with_value(done, argument.val64);
       }
       default:
@@ -258,18 +258,18 @@ class IommufdPlayer final : public Player {
                                    .user_va = some_vaddr(step.a / 8),
                                    .length = length,
                                    .iova = iova};
-      const Outcome done = call(k_, iommufd_, request::iommu_ioas_map, argument);
+      const Outcome done = call(k, iommufd_, request::iommu_ioas_map, argument);
       return with_value(done, argument.iova);
     }
     if (step.op == DeviceOp::ioas_map_file) {
       abi::iommu_ioas_map_file argument{.size = sizeof argument,
                                         .flags = map_flags(step.c),
                                         .ioas_id = id(step.a),
-                                        .fd = step.a % 41 == 0 ? 999 : memory_,
+                                        .fd = step.a % 41 == 0 ? 999 : window_file,
                                         .start = step.a / 8 % 14 * kPage,
                                         .length = length,
                                         .iova = iova};
-      const Outcome done = call(k_, iommufd_, request::iommu_ioas_map_file, argument);
+      const Outcome done = call(k, iommufd_, request::iommu_ioas_map_file, argument);
       return with_value(done, argument.iova);
     }
     if (step.op == DeviceOp::ioas_copy) {
@@ -280,7 +280,7 @@ class IommufdPlayer final : public Player {
                                     .length = length,
                                     .dst_iova = iova,
                                     .src_iova = some_iova(step.a)};
-      const Outcome done = call(k_, iommufd_, request::iommu_ioas_copy, argument);
+      const Outcome done = call(k, iommufd_, request::iommu_ioas_copy, argument);
       return with_value(done, argument.dst_iova);
     }
     const bool all = step.c % 11 == 0;
@@ -288,7 +288,7 @@ class IommufdPlayer final : public Player {
                                    .ioas_id = id(step.a),
                                    .iova = all ? 0 : iova,
                                    .length = all ? ~std::uint64_t{0} : length * (step.c % 3 == 0 ? 4 : 1)};
-    const Outcome done = call(k_, iommufd_, request::iommu_ioas_unmap, argument);
+    const Outcome done = call(k, iommufd_, request::iommu_ioas_unmap, argument);
     return with_value(done, argument.length);
   }
 
@@ -305,7 +305,7 @@ class InterruptPlayer final : public Player {
         on_igb_(on_igb) {
     make_events();
     std::string name = host_.address;
-    device_ = static_cast<int>(outcome(k_.ioctl(container_.group, request::vfio_group_get_device_fd, name.data())));
+    device_ = static_cast<int>(outcome(k.ioctl(container_.group, request::vfio_group_get_device_fd, name.data())));
   }
 
   std::string play(const DeviceCall& step) override {
@@ -316,7 +316,7 @@ class InterruptPlayer final : public Player {
         return told(raise(step.a % 3 != 0, 1 + step.b % 3));
       case DeviceOp::reset:
         // A function reset takes the real device a tenth of a second.
-        return step.a % 8 == 0 ? told(call_by_value(k_, device_, request::vfio_device_reset)) : "left";
+        return step.a % 8 == 0 ? told(call_by_value(k, device_, request::vfio_device_reset)) : "left";
       default:
         return play_counter(step);
     }
@@ -348,7 +348,7 @@ class InterruptPlayer final : public Player {
       argument.payload.fill(std::byte{1});
       argument.payload[step.c % 4] = std::byte{0};
     }
-    return call(k_, device_, request::vfio_device_set_irqs, argument);
+    return call(k, device_, request::vfio_device_set_irqs, argument);
   }
 
   /// Through a register: edu sets or acknowledges causes, igb raises its vectors.
@@ -357,7 +357,7 @@ class InterruptPlayer final : public Player {
     constexpr std::uint64_t kEduAcknowledge = 0x64;
     constexpr std::uint64_t kIgbEics = 0x1520;
     const std::uint64_t offset = on_igb_ ? kIgbEics : sets ? kEduRaise : kEduAcknowledge;
-    return outcome(k_.pwrite(device_, std::as_bytes(std::span(&causes, 1)), offset));
+    return outcome(k.pwrite(device_, std::as_bytes(std::span(&causes, 1)), offset));
   }
 
   HostDevice host_;
@@ -370,11 +370,11 @@ class IrqfdPlayer final : public Player {
  public:
   explicit IrqfdPlayer(World& world) : Player(world) {
     make_events();
-    const int kvm = k_.open("/dev/kvm", kOpenFlags).value_or(-1);
+    const int kvm = k.open("/dev/kvm", kOpenFlags).value_or(-1);
     for (Vm& vm : vms_) {
-      vm.fd = static_cast<int>(call_by_value(k_, kvm, request::kvm_create_vm));
-      (void)call_by_value(k_, vm.fd, request::kvm_create_irqchip);
-      vm.vcpu = static_cast<int>(call_by_value(k_, vm.fd, request::kvm_create_vcpu));
+      vm.fd = static_cast<int>(call_by_value(k, kvm, request::kvm_create_vm));
+      (void)call_by_value(k, vm.fd, request::kvm_create_irqchip);
+      vm.vcpu = static_cast<int>(call_by_value(k, vm.fd, request::kvm_create_vcpu));
       clear_requests(vm);
       (void)route(vm, 4, kFirstVector);
     }
@@ -393,7 +393,7 @@ class IrqfdPlayer final : public Player {
         abi::kvm_msi msi{.address_lo = kMessageAddress + (step.a % 5 == 0 ? 0x7000 : 0),
                          .data = kFirstVector + step.b % 16,
                          .flags = step.a % 19 == 0 ? 2u : 0u};
-        return told(call(k_, vm.fd, request::kvm_signal_msi, msi));
+        return told(call(k, vm.fd, request::kvm_signal_msi, msi));
       }
       case DeviceOp::requested:
         return requests(vm, step.a % 2 == 0);
@@ -420,13 +420,13 @@ class IrqfdPlayer final : public Player {
   };
 
   /// Injection can wait for a worker of the kernel.
-  void settle() { (void)k_.poll({}, {k_.now() + 2'000'000}); }
+  void settle() { (void)k.poll({}, {k.now() + 2'000'000}); }
 
   Outcome irqfd(const Vm& vm, const DeviceCall& step, std::uint32_t flags) {
     abi::kvm_irqfd argument{.fd = static_cast<std::uint32_t>(step.a % 23 == 0 ? -1 : event(step.a)),
                             .gsi = kFirstGsi + step.b % 5,
                             .flags = flags};
-    const Outcome done = call(k_, vm.fd, request::kvm_irqfd, argument);
+    const Outcome done = call(k, vm.fd, request::kvm_irqfd, argument);
     settle();
     return done;
   }
@@ -446,23 +446,23 @@ class IrqfdPlayer final : public Player {
       entry.u.msi.data = vector + i;
     }
     if (count > 4) table.head = {.nr = 1, .flags = 1};
-    return call(k_, vm.fd, request::kvm_set_gsi_routing, table);
+    return call(k, vm.fd, request::kvm_set_gsi_routing, table);
   }
 
   void clear_requests(const Vm& vm) {
     constexpr std::uint32_t kEnabled = 0x1ff;
     abi::kvm_lapic_state state;
-    (void)call(k_, vm.vcpu, request::kvm_get_lapic, state);
+    (void)call(k, vm.vcpu, request::kvm_get_lapic, state);
     std::memset(state.regs + kRequested, 0, 0x80);
     std::memcpy(state.regs + kSpurious, &kEnabled, sizeof kEnabled);
-    (void)call(k_, vm.vcpu, request::kvm_set_lapic, state);
+    (void)call(k, vm.vcpu, request::kvm_set_lapic, state);
   }
 
   /// The vectors 0x40 to 0x5f that are requested, as a mask.
   std::string requests(const Vm& vm, bool clears) {
-    constexpr std::size_t kWord = kRequested + 0x40 / 32 * 0x10;
+    constexpr std::size_t kWord = kRequested + std::size_t{0x40} / 32 * 0x10;
     abi::kvm_lapic_state state;
-    const Outcome done = call(k_, vm.vcpu, request::kvm_get_lapic, state);
+    const Outcome done = call(k, vm.vcpu, request::kvm_get_lapic, state);
     std::uint32_t mask = 0;
     std::memcpy(&mask, state.regs + kWord, sizeof mask);
     if (clears) clear_requests(vm);
