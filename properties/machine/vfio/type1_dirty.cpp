@@ -27,12 +27,24 @@ bool is_user_range(const void* data, std::uint64_t bytes) {
   return end >= start && (end >> 63) == 0;
 }
 
+std::uint64_t words_for(std::uint64_t bits) {
+  return bits / kBits + (bits % kBits != 0 ? 1 : 0);
+}
+void set_bits(std::uint64_t* words, std::uint64_t bits) {
+  std::fill_n(words, bits / kBits, ~std::uint64_t{0});
+  if (bits % kBits != 0) words[bits / kBits] |= (std::uint64_t{1} << (bits % kBits)) - 1;
+}
+void clear_bits(std::uint64_t* words, std::uint64_t bits) {
+  std::fill_n(words, bits / kBits, 0);
+  if (bits % kBits != 0) words[bits / kBits] &= ~((std::uint64_t{1} << (bits % kBits)) - 1);
+}
+
 }  // namespace
 
 os::Result<void> check_bitmap(const abi::vfio_bitmap& bitmap, std::uint64_t bytes) {
   if (!is_user_range(bitmap.data, bitmap.size) || bitmap.pgsize == 0) return std::unexpected(Errno::einval);
   const std::uint64_t pages = bytes >> std::countr_zero(bitmap.pgsize);
-  const std::uint64_t needed = pages / kBits * 8 + (pages % kBits != 0 ? 8 : 0);
+  const std::uint64_t needed = words_for(pages) * sizeof(std::uint64_t);
   if (pages == 0 || bitmap.size == 0 || bitmap.size > kMaxDirtyBitmapBytes || bitmap.size < needed)
     return std::unexpected(Errno::einval);
   return {};
@@ -108,36 +120,30 @@ os::Result<int> Type1::get_bitmap(Context& context, std::uint32_t argsz, const s
     if (mapping.iova > last) break;
     if (auto done = report_dirty(context, mapping, range->iova, range->bitmap.data); !done)
       return std::unexpected(done.error());
-    std::fill_n(mapping.dirty, mapping.dirty_words(), 0);
+    clear_bits(mapping.dirty, mapping.pages());
   }
   return 0;
 }
 
-/// update_user_bitmap: whole words are written, so bits after the mapping's last one in its word become 0; those before
-/// its first stay. What a physical device can reach counts as dirty: it cannot tell.
+/// update_user_bitmap: shifts the mapping's own bits to where the caller's bitmap has them, in place, and writes whole
+/// words. get_bitmap() clears the mapping's bits only, so what was shifted beyond them shows up again in a later report
+/// with another shift, and the caller's own bits of the first word come back with it: the real one does the same.
 os::Result<void> Type1::report_dirty(Context& context, DmaMapping& mapping, std::uint64_t base, void* bitmap) const {
   const std::uint64_t offset = (mapping.iova - base) / kPageBytes;
   const std::uint64_t shift = offset % kBits;
-  const std::uint64_t bits = mapping.pages();
-  const bool all = mapping.is_mapped;
-  auto* words = static_cast<std::byte*>(bitmap) + offset / kBits * 8;
-  if (is_bad(bitmap)) return std::unexpected(Errno::efault);
-  std::uint64_t carried = 0;
+  const std::uint64_t words = words_for(mapping.pages() + shift);
+  if (mapping.is_mapped) set_bits(mapping.dirty, mapping.pages());  // a physical device cannot tell what it wrote
+  auto* place = is_bad(bitmap) ? nullptr : static_cast<std::byte*>(bitmap) + offset / kBits * sizeof(std::uint64_t);
   if (shift != 0) {
-    const auto before = copy_in<std::uint64_t>(context, words);
+    for (std::uint64_t i = words; i-- > 0;) {
+      const std::uint64_t lower = i > 0 ? mapping.dirty[i - 1] >> (kBits - shift) : 0;
+      mapping.dirty[i] = lower | (mapping.dirty[i] << shift);
+    }
+    const auto before = copy_in<std::uint64_t>(context, place);
     if (!before) return std::unexpected(before.error());
-    carried = *before & ((std::uint64_t{1} << shift) - 1);
+    mapping.dirty[0] |= *before;
   }
-  for (std::uint64_t done = 0; done < bits + shift; done += kBits) {
-    const std::uint64_t index = done / kBits;
-    const std::uint64_t left = bits > done ? bits - done : 0;
-    const std::uint64_t mask = left >= kBits ? ~std::uint64_t{0} : (std::uint64_t{1} << left) - 1;
-    const std::uint64_t own = left == 0 ? 0 : (all ? ~std::uint64_t{0} : mapping.dirty[index]) & mask;
-    const std::uint64_t word = carried | (own << shift);
-    carried = shift == 0 ? 0 : own >> (kBits - shift);
-    if (auto copied = copy_out(context, words + index * 8, &word, sizeof word); !copied) return copied;
-  }
-  return {};
+  return copy_out(context, place, mapping.dirty, words * sizeof(std::uint64_t));
 }
 
 }  // namespace vcpr::machine

@@ -26,7 +26,8 @@ struct DmaMapping {
 
   std::uint64_t last() const { return iova + (size - 1); }
   std::uint64_t pages() const { return size / kPageBytes; }
-  std::uint64_t dirty_words() const { return (pages() + 63) / 64; }
+  /// One more than the pages need: a report shifts them in place.
+  std::uint64_t dirty_words() const { return (pages() + 63) / 64 + 1; }
 };
 
 /// Sorted, disjoint. Positions hold until the next insert or remove.
