@@ -56,7 +56,7 @@ class Lapic {
  private:
   static std::size_t word_of(ApicRegister which) { return static_cast<std::uint32_t>(which) / sizeof(std::uint32_t); }
   static std::size_t word_of(ApicRegister vectors, std::uint8_t vector) {
-    return word_of(vectors) + (vector / 32u) * 4;
+    return word_of(vectors) + std::size_t{vector / 32u} * 4;
   }
   void set(ApicRegister vectors, std::uint8_t vector, bool value);
   void update_priority();

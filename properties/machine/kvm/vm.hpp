@@ -14,7 +14,7 @@
 namespace vcpr::machine {
 
 class Hasher;
-class Irqfd;
+class Irqfd;  // NOLINT(cppcoreguidelines-virtual-class-destructor): final, which is seen at its definition only
 struct Resampler;
 struct Vcpu;
 
