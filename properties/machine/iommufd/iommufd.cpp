@@ -81,17 +81,16 @@ os::Result<int> IommufdContext::ioctl(Context& context, Description& file, std::
   return run_command(command, *entry);
 }
 
+static IommufdObject* first_unused(const ObjectTable& objects) {
+  IommufdObject* each = objects.first();
+  while (each != nullptr && each->users != 0) each = each->next;
+  return each;
+}
+
 void IommufdContext::released(Machine::Impl& machine, Description& file) {
   file.object = nullptr;
   // What holds others goes first
-  for (bool found = true; found;) {
-    found = false;
-    for (IommufdObject* each = objects.first(); each != nullptr && !found; each = each->next) {
-      if (each->users != 0) continue;
-      destroy_object(machine, *this, *each);
-      found = true;
-    }
-  }
+  while (IommufdObject* object = first_unused(objects)) destroy_object(machine, *this, *object);
   machine.arena.destroy(this);
 }
 
