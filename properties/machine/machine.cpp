@@ -6,6 +6,7 @@
 #include "properties/machine/pci/function.hpp"
 #include "properties/machine/state.hpp"
 #include "properties/machine/unix_socket.hpp"
+#include "properties/machine/vfio/device.hpp"
 
 namespace vcpr::machine {
 
@@ -108,6 +109,26 @@ void hash_description(Hasher& hasher, const Description& description) {
   }
 }
 
+/// What of a device decides whom it signals next.
+void hash_device(Hasher& hasher, const VfioDevice& device) {
+  const Interrupts& irqs = device.interrupts;
+  hasher.word(device.open_count);
+  hasher.word(static_cast<std::uint64_t>(irqs.mode));
+  hasher.word(irqs.intx_masked);
+  hasher.word(irqs.intx_disabled);
+  hasher.word(device.function.line);
+  hasher.word(device.function.due);
+  for (const Description* each : {irqs.intx, irqs.unmask.eventfd, irqs.error, irqs.request})
+    hasher.word(each != nullptr ? each->id : 0);
+  for (std::uint32_t vector = 0; vector < kMaxVectors; ++vector) {
+    hasher.word(irqs.vectors[vector] != nullptr ? irqs.vectors[vector]->id : 0);
+    hasher.word(irqs.has_vector[vector]);
+    hasher.word(device.function.pending[vector]);
+    hasher.word(device.function.guest_masked[vector]);
+  }
+  hasher.bytes({device.function.config, device.function.model.config_bytes()});
+}
+
 }  // namespace
 
 std::uint64_t Machine::hash() const {
@@ -118,6 +139,7 @@ std::uint64_t Machine::hash() const {
   for (const Description* each = impl_->first_description; each != nullptr; each = each->next)
     hash_description(hasher, *each);
   for (const KvmVm* each = impl_->vms; each != nullptr; each = each->next) hash_vm(hasher, *each);
+  for (const VfioDevice* each = impl_->devices; each != nullptr; each = each->next) hash_device(hasher, *each);
   return hasher.value();
 }
 
