@@ -107,9 +107,9 @@ bool Igb::write_extended(std::uint64_t offset, std::uint32_t value) {
   }
 }
 
-void Igb::raise_extended(std::uint32_t& register_, std::uint32_t bits) {
+void Igb::raise_extended(std::uint32_t& changed, std::uint32_t bits) {
   const std::uint32_t before = extended_ & extended_mask_;
-  register_ |= bits;
+  changed |= bits;
   if ((general_ & kMsixMode) == 0) return;
   const std::uint32_t raised = extended_ & extended_mask_ & ~before;
   for (std::uint32_t vector = 0; vector < model.msix_vectors; ++vector) {

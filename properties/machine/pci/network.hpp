@@ -61,7 +61,7 @@ class Igb final : public NetworkController {
   std::uint32_t read_extended(std::uint64_t offset) override;
   void reset_extended() override;
   void notify(std::uint32_t raised) override;
-  void raise_extended(std::uint32_t& register_, std::uint32_t bits);
+  void raise_extended(std::uint32_t& changed, std::uint32_t bits);
 
   std::uint32_t general_ = 0;
   std::uint32_t extended_ = 0;

@@ -2,12 +2,11 @@
 #pragma once
 
 #include "engine/os/kernel.hpp"
+#include "properties/machine/vfio/device.hpp"
 
 namespace vcpr::machine {
 
 struct Context;
-class VfioDeviceFile;
-struct VfioDevice;
 
 /// EINVAL for a device without a function reset.
 os::Result<int> reset_device(Context& context, VfioDevice& device);
