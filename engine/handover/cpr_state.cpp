@@ -18,13 +18,12 @@ using vmstate::DescriptorEncoding;
 
 /// An element of the first list, QEMU's "cpr fd".
 struct EntryOnWire {
-  std::string_view name;
-  std::int32_t id = 0;
+  store::Key key;
   vmstate::Descriptor fd;
 };
 constexpr vmstate::Field kEntryFields[] = {
-    vmstate::counted_name<&EntryOnWire::name>("name", kMaxNameBytes),
-    vmstate::field<&EntryOnWire::id>("id"),
+    vmstate::counted_name<&EntryOnWire::key, &store::Key::name>("name", kMaxNameBytes),
+    vmstate::field<&EntryOnWire::key, &store::Key::id>("id"),
     vmstate::descriptor<&EntryOnWire::fd>("fd"),
 };
 constexpr auto kEntry = vmstate::describe<EntryOnWire>("cpr fd", 1, kEntryFields);
@@ -82,14 +81,12 @@ struct RecordList {
   }
 };
 
-/// An inherited number is ours only if it is open.
 Expected<void> check_open(os::Kernel& kernel, const EntryOnWire& entry) {
   os::Result<int> flags = kernel.fcntl(entry.fd.number, os::abi::f_getfd, 0);
   if (flags) return {};
-  store::Key key{entry.name, entry.id};
   Decimal number(entry.fd.number);
   if (flags.error() != os::Errno::ebadf) return refuse_os(flags.error(), {"fcntl of descriptor ", number});
-  return refuse(ErrorCode::bad_descriptor, {store::describe(key), ": descriptor ", number, " is not open"});
+  return refuse(ErrorCode::bad_descriptor, {store::describe(entry.key), ": descriptor ", number, " is not open"});
 }
 
 /// Tells where the entry is that a refused one clashes with.
@@ -107,24 +104,25 @@ Error with_earlier(Error error, const EntryList& list, store::Key refused, int n
   return error;
 }
 
+/// An inherited number is ours only if it is open.
+Expected<void> adopt(EntryList& list, const EntryOnWire& entry) {
+  if (Expected<void> open = check_open(*list.kernel, entry); !open) return open;
+  return list.table->adopt(entry.key, *list.kernel, entry.fd.number);
+}
+
 struct EntryOperations {
   static std::uint64_t size(const EntryList& list) { return list.count; }
   static EntryOnWire at(const EntryList& list, std::uint64_t) {
     store::Entry entry = **list.next;
     ++*list.next;
-    return {entry.key.name, entry.key.id, {.received = {}, .number = entry.number}};
+    return {entry.key, {.received = {}, .number = entry.number}};
   }
   static Expected<void> append(EntryList& list, EntryOnWire&& entry) {
-    store::Key key{entry.name, entry.id};
-    Expected<void> kept;
-    if (list.encoding == Encoding::transfer) {
-      kept = list.table->save(key, std::move(entry.fd.received));
-    } else {
-      if (Expected<void> open = check_open(*list.kernel, entry); !open) return open;
-      kept = list.table->adopt(key, *list.kernel, entry.fd.number);
-    }
-    if (!kept) return std::unexpected(with_earlier(std::move(kept.error()), list, key, entry.fd.number));
-    return {};
+    Expected<void> kept = list.encoding == Encoding::transfer
+                              ? list.table->save(entry.key, std::move(entry.fd.received))
+                              : adopt(list, entry);
+    if (!kept) return std::unexpected(with_earlier(std::move(kept.error()), list, entry.key, entry.fd.number));
+    return kept;
   }
 };
 

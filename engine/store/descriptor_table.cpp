@@ -45,7 +45,7 @@ DescriptorTable::~DescriptorTable() {
   close_all();
 }
 
-Expected<void> DescriptorTable::save(Key key, os::Fd fd) {
+Expected<void> DescriptorTable::save(const Key& key, os::Fd fd) {
   Expected<void> saved = insert(key, fd.kernel(), fd.number());
   bool ours = saved || (fd.kernel() == kernel_ && holder_of(fd.number()) != kNowhere);
   if (ours) (void)fd.release();

@@ -40,9 +40,9 @@ class DescriptorTable {
   /// Adds an entry. duplicate_key, bad_text and bad_length (check_name), bad_descriptor (fd not open, or of another
   /// Kernel), same_descriptor (number held, and either name may not share), too_long (kMaxEntries, or more names made
   /// to collide than HashIndex::kMaxProbes). On error `fd` is closed unless the table already holds the same number.
-  Expected<void> save(Key key, os::Fd fd);
+  Expected<void> save(const Key& key, os::Fd fd);
   /// save for a bare number: on error it stays the caller's, open.
-  Expected<void> adopt(Key key, os::Kernel& kernel, int number) { return insert(key, &kernel, number); }
+  Expected<void> adopt(const Key& key, os::Kernel& kernel, int number) { return insert(key, &kernel, number); }
   /// Adds a further key for a descriptor the table holds already. missing_key (`existing`), and the errors of save.
   Expected<void> share(Key key, Key existing);
   /// QEMU's cpr_resave_fd: absent -> adopt; present with the same number -> nothing; present with another ->

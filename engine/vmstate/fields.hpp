@@ -179,16 +179,16 @@ constexpr auto vbuffer(std::string_view name) {
 }
 
 /// Text of its own length, into a std::string or as a std::string_view into the stream.
-template <auto Member>
+template <auto... Members>
 constexpr auto text_field(std::string_view name, Kind kind, std::uint64_t limit) {
-  using P = Path<Member>;
+  using P = Path<Members...>;
   return field_at<P>(name,
                      {.type = "buffer", .kind = kind, .limit = limit, .storage = &kBytesStorage<typename P::Value>});
 }
 /// be32 length that counts a final NUL. Not empty, no NUL inside, at most `limit` characters.
-template <auto Member>
+template <auto... Members>
 constexpr auto counted_name(std::string_view name, std::uint64_t limit) {
-  return text_field<Member>(name, Kind::counted_name, limit);
+  return text_field<Members...>(name, Kind::counted_name, limit);
 }
 /// be32 length, no NUL.
 template <auto Member>
