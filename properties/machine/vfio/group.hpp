@@ -36,9 +36,6 @@ struct GroupFile final : FileObject {
   KvmVm* kvm = nullptr;                ///< for the first open of its devices
   std::uint32_t device_files = 0;      ///< open ones that were got from here
   GroupFile* next_attached = nullptr;  ///< in the container's list
-
- protected:
-  ~GroupFile() = default;
 };
 
 /// vfio_group_fops_open: ENOENT when there is no such group, EBUSY when it is open or a device of it is bound to an
