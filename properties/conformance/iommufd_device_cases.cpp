@@ -138,6 +138,16 @@ void i15(World& world, Report& report) {
   report.expect("UNMAP", unmap_memory(k, i, 1, 0x300000, kFourPages), kFourPages);
 }
 
+/// Found by the random calls of ci/real-kernel.
+void i26(World& world, Report& report) {
+  const Bound b(world);
+  report.expect("MAP of nothing, lazily", map_memory(b.k, b.iommufd, {1, 0x200000, kNowhere}), 0);
+  report.expect("MAP in the MSI window", map_memory(b.k, b.iommufd, {1, 0xfee00000, kNowhere}), 0);
+  report.expect("ATTACH meets the window first", attach_device(b.k, b.device, 1), fails(Errno::eaddrinuse));
+  report.expect("UNMAP there", unmap_memory(b.k, b.iommufd, 1, 0xfee00000, kPage), kPage);
+  report.expect("ATTACH meets nothing", attach_device(b.k, b.device, 1), fails(Errno::efault));
+}
+
 void i16(World& world, Report& report) {
   const Bound b(world);
   os::Kernel& k = b.k;
@@ -349,6 +359,7 @@ constexpr std::array kCases = {
     Case{"I23", "CHANGE_PROCESS with CAP_IPC_LOCK moves nothing", Feature::iommufd, i23},
     Case{"I24", "pages are pinned once", Feature::iommufd, i24},
     Case{"I25", "SEAL_WRITE of a pinned memfd", Feature::iommufd, i25},
+    Case{"I26", "a first ATTACH meets reserved regions before memory", Feature::iommufd, i26},
 };
 
 }  // namespace

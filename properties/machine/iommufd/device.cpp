@@ -84,7 +84,7 @@ os::Result<void> attach_or_replace(IommufdDevice& bound, Hwpt& hwpt) {
   return bound.attached != nullptr ? replace(bound, hwpt) : attach(bound, hwpt);
 }
 
-/// iommufd_device_auto_get_domain.
+/// iommufd_device_auto_get_domain, iommufd_hwpt_paging_alloc.
 os::Result<std::uint32_t> attach_to_ioas(IommufdDevice& bound, Ioas& ioas) {
   for (Hwpt* each = ioas.hwpts; each != nullptr; each = each->next_in_ioas) {
     if (!each->is_automatic) continue;
@@ -93,6 +93,10 @@ os::Result<std::uint32_t> attach_to_ioas(IommufdDevice& bound, Ioas& ioas) {
     if (done.error() != Errno::einval) return std::unexpected(done.error());
   }
   Machine::Impl& machine = bound.device.machine;
+  if (bound.attached == nullptr) {  // attached before it is filled, so that these errors are met first
+    if (auto done = reserve_for(bound, ioas); !done) return std::unexpected(done.error());
+    unreserve(machine, ioas, &bound);
+  }
   const auto made = make_hwpt(machine, bound.iommufd(), ioas);
   if (!made) return std::unexpected(made.error());
   if (auto done = attach_or_replace(bound, **made); !done) {
