@@ -25,6 +25,16 @@ void construct_and_destroy(benchmark::State& state) {
 }
 BENCHMARK(construct_and_destroy);
 
+void construct_with_two_devices(benchmark::State& state) {
+  for (auto _ : state) {
+    Machine machine;
+    machine.plug({DeviceModel::igb, 1, "0000:00:05.0"});
+    machine.plug({DeviceModel::igb, 2, "0000:00:06.0"});
+    benchmark::DoNotOptimize(machine.spawn().pid());
+  }
+}
+BENCHMARK(construct_with_two_devices);
+
 constexpr int kEntries = 16;
 
 /// The calls of a small state's way: make descriptors, send bytes and descriptors, receive, look at each, close all.
