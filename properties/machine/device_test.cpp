@@ -104,6 +104,16 @@ TEST(Device, KeepsTheLineMaskedUntilItIsAcknowledged) {
   EXPECT_EQ(host.counter(0), 2u);
 }
 
+TEST(Device, EndsWhereATriggerUnmasksItsOwnLine) {
+  Host host(DeviceModel::edu);
+  ASSERT_EQ(host.enable(kIntx, 1), 0);
+  constexpr std::uint32_t unmask = abi::vfio_irq_set_data_eventfd | abi::vfio_irq_set_action_unmask;
+  ASSERT_EQ(set_irqs(host.k, host.device, kIntx, unmask, 0, 1, std::span(host.events).first(1)), 0);
+  start_driver(host.machine, host.number);
+  raise_interrupt(host.machine, host.number, 0);
+  EXPECT_EQ(host.counter(0), 0u) << "the unmask eventfd consumes what the trigger signals";
+}
+
 TEST(Device, AnswersHowManyVectorsThereWouldHaveBeen) {
   Host host(DeviceModel::igb, {.message_vectors = 2});
   EXPECT_EQ(host.enable(kMsix, 3), 2);

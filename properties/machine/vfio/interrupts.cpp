@@ -79,7 +79,11 @@ void intx_unmask(VfioDevice& device) {
 
 void UnmaskEvent::signalled(Machine::Impl& machine, Description& from) {
   take_counter(machine, from);
+  // A trigger that is its own unmask eventfd, with the line up, keeps Linux's workers busy for ever: here it is one
+  // turn.
+  if (std::exchange(is_unmasking_, true)) return;
   intx_unmask(device_);
+  is_unmasking_ = false;
 }
 
 void UnmaskEvent::hung_up(Machine::Impl&, Description&) {

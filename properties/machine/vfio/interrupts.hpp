@@ -24,6 +24,7 @@ class UnmaskEvent final : public EventWaiter {
 
  private:
   VfioDevice& device_;
+  bool is_unmasking_ = false;
 };
 
 /// Triggers are contexts of eventfds: they outlive the files and then signal nobody.
