@@ -114,16 +114,14 @@ void SchemaWalk::element_at(std::uint64_t index, const FieldSchema& schema) {
 }
 
 void SchemaWalk::element(const FieldSchema& schema) {
-  bool is_list = schema.type == "qlist" || schema.type == "qtailq" || schema.type == "gtree";
-  if (is_list) return list(schema);
+  if (schema.is_list() || schema.is_tree()) return list(schema);
   if (!schema.nested.empty()) return state(schema.nested.front());
   report(schema.size, role_of(schema.type, schema.size), schema.type, value_of(schema.type, ahead(schema.size)));
 }
 
 void SchemaWalk::list(const FieldSchema& schema) {
-  bool is_tree = schema.type == "gtree";
-  if (is_tree) report_part(".count", 4, Role::count, "uint32");
-  std::size_t states_each = is_tree ? 2 : 1;
+  if (schema.is_tree()) report_part(".count", 4, Role::count, "uint32");
+  std::size_t states_each = schema.is_tree() ? 2 : 1;
   for (std::size_t index = 0; index < schema.nested.size() && left_ != 0; ++index) {
     std::size_t list = path_.size();
     path_ += '[';

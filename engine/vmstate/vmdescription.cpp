@@ -143,16 +143,14 @@ bool Builder::elements(const JsonValue& object, FieldSchema& schema) {
 }
 
 bool Builder::nested_agrees(const JsonValue& object, const FieldSchema& schema) {
-  bool is_tree = schema.type == "gtree";
-  bool is_list = schema.type == "qlist" || schema.type == "qtailq";
-  if (schema.nested.empty() && !is_tree && !is_list) return true;
+  if (schema.nested.empty() && !schema.is_list() && !schema.is_tree()) return true;
   std::uint64_t sum = 0;
   for (const StateSchema& each : schema.nested) {
     if (!add(object, sum, each.size)) return false;
   }
   std::uint64_t count = schema.nested.size();
-  if (is_list) sum += count + 1;
-  if (is_tree) sum += sizeof(std::uint32_t) + (count + 1) / 2 + 1;  // a marker before each key and its value
+  if (schema.is_list()) sum += count + 1;
+  if (schema.is_tree()) sum += sizeof(std::uint32_t) + (count + 1) / 2 + 1;  // a marker before each key and its value
   return sum == schema.size || fail(object, "the size is not that of what the field contains");
 }
 

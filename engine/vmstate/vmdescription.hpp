@@ -26,6 +26,8 @@ struct FieldSchema {
   std::vector<StateSchema> nested;
 
   std::uint64_t total() const { return size * array_len; }
+  bool is_list() const { return type == "qlist" || type == "qtailq"; }
+  bool is_tree() const { return type == "gtree"; }
 };
 
 struct StateSchema {

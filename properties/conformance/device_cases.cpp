@@ -11,9 +11,6 @@ namespace {
 using machine::DeviceModel;
 namespace request = abi::request;
 
-constexpr Outcome kInvalid = fails(Errno::einval);
-constexpr Outcome kAgain = fails(Errno::eagain);
-
 void r01(World& world, Report& report) {
   const OpenDevice d(world, DeviceModel::igb);
   report.expect("INTx flags", d.irq_info(kIntx).flags, 7);

@@ -10,6 +10,8 @@
 
 namespace vcpr::conformance {
 
+inline constexpr Outcome kInvalid = fails(Errno::einval);
+inline constexpr Outcome kAgain = fails(Errno::eagain);
 inline constexpr std::uint32_t kNone = abi::vfio_irq_set_data_none;
 inline constexpr std::uint32_t kBool = abi::vfio_irq_set_data_bool;
 inline constexpr std::uint32_t kFds = abi::vfio_irq_set_data_eventfd;

@@ -11,8 +11,6 @@ namespace {
 using machine::DeviceModel;
 namespace request = abi::request;
 
-constexpr Outcome kInvalid = fails(Errno::einval);
-constexpr Outcome kAgain = fails(Errno::eagain);
 constexpr std::uint16_t kMemory = 0x2;
 constexpr std::uint16_t kMaster = 0x4;
 constexpr std::uint16_t kNoIntx = 0x400;

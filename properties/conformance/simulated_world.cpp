@@ -1,4 +1,6 @@
 #include <array>
+#include <memory>
+#include <utility>
 
 #include "properties/conformance/case.hpp"
 #include "properties/conformance/world.hpp"
@@ -15,7 +17,8 @@ constexpr std::array kDevices{machine::Plugged{machine::DeviceModel::edu, 1, "00
 
 class SimulatedWorld final : public World {
  public:
-  SimulatedWorld(machine::Machine& machine, machine::Process& process) : machine_(machine), process_(process) {}
+  SimulatedWorld(std::shared_ptr<machine::Machine> machine, machine::Process& process)
+      : machine_(std::move(machine)), process_(process) {}
 
   os::Kernel& kernel() override { return process_.kernel(); }
   bool has(Feature) override { return true; }
@@ -26,7 +29,7 @@ class SimulatedWorld final : public World {
   void set_memlock(std::uint64_t limit, bool ipc_lock) override { process_.set_memlock(limit, ipc_lock); }
   std::uint64_t locked_kib() override { return process_.locked_pages() * 4; }
   std::uint64_t pinned_kib() override { return process_.pinned_pages() * 4; }
-  void set_dma_entry_limit(std::uint32_t limit) override { machine_.set_dma_entry_limit(limit); }
+  void set_dma_entry_limit(std::uint32_t limit) override { machine_->set_dma_entry_limit(limit); }
   HostDevice device(machine::DeviceModel model, unsigned index) override {
     const unsigned which = model == machine::DeviceModel::igb ? 2 : index;
     return {std::string(kDevices[which].address), "/dev/vfio/" + std::to_string(kDevices[which].group),
@@ -35,13 +38,13 @@ class SimulatedWorld final : public World {
   std::string path(std::string_view leaf) override { return "/run/conformance/" + std::string(leaf); }
 
   void in_child(const std::function<void(World&, Report&)>& body, Report& report) override {
-    SimulatedWorld child(machine_, machine_.fork(process_));
+    SimulatedWorld child(machine_, machine_->fork(process_));
     body(child, report);
     child.process_.kill();
   }
 
   void run_with_exec(const Case& each, Report& report) override {
-    SimulatedWorld child(machine_, machine_.fork(process_));
+    SimulatedWorld child(machine_, machine_->fork(process_));
     each.run(child, report);
     const std::array<const char*, 1> arguments{"image"};
     report.expect("execve", child.kernel().execve("/image", arguments), fails(os::Errno::gone));
@@ -59,38 +62,8 @@ class SimulatedWorld final : public World {
   }
 
  private:
-  machine::Machine& machine_;
+  std::shared_ptr<machine::Machine> machine_;  // shared with the worlds of children
   machine::Process& process_;
-};
-
-/// A machine of its own with one process.
-class OwnWorld final : public World {
- public:
-  explicit OwnWorld(const machine::Switches& switches) : machine_(switches), inner_(machine_, machine_.spawn()) {
-    for (const machine::Plugged& device : kDevices) machine_.plug(device);
-  }
-
-  os::Kernel& kernel() override { return inner_.kernel(); }
-  bool has(Feature feature) override { return inner_.has(feature); }
-  bool load(os::UserAddr address, std::span<std::byte> bytes) override { return inner_.load(address, bytes); }
-  bool store(os::UserAddr address, std::span<const std::byte> bytes) override { return inner_.store(address, bytes); }
-  void set_descriptor_limit(std::uint32_t limit) override { inner_.set_descriptor_limit(limit); }
-  void drop_privileges() override { inner_.drop_privileges(); }
-  void set_memlock(std::uint64_t limit, bool ipc_lock) override { inner_.set_memlock(limit, ipc_lock); }
-  std::uint64_t locked_kib() override { return inner_.locked_kib(); }
-  std::uint64_t pinned_kib() override { return inner_.pinned_kib(); }
-  void set_dma_entry_limit(std::uint32_t limit) override { inner_.set_dma_entry_limit(limit); }
-  HostDevice device(machine::DeviceModel model, unsigned index) override { return inner_.device(model, index); }
-  std::string path(std::string_view leaf) override { return inner_.path(leaf); }
-  void in_child(const std::function<void(World&, Report&)>& body, Report& report) override {
-    inner_.in_child(body, report);
-  }
-  void run_with_exec(const Case& each, Report& report) override { inner_.run_with_exec(each, report); }
-  void fill_numbers_below(int first) override { inner_.fill_numbers_below(first); }
-
- private:
-  machine::Machine machine_;
-  SimulatedWorld inner_;
 };
 
 }  // namespace
@@ -99,7 +72,10 @@ std::unique_ptr<World> simulated_world(bool privileged, bool large_memfd_writes)
   machine::Switches switches;
   switches.privileged = privileged;
   if (!large_memfd_writes) switches.memfd_write_bytes = 4096;
-  return std::make_unique<OwnWorld>(switches);
+  auto machine = std::make_shared<machine::Machine>(switches);
+  for (const machine::Plugged& device : kDevices) machine->plug(device);
+  machine::Process& process = machine->spawn();
+  return std::make_unique<SimulatedWorld>(std::move(machine), process);
 }
 
 }  // namespace vcpr::conformance

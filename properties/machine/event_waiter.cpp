@@ -9,10 +9,18 @@ namespace vcpr::machine {
 
 namespace {
 
-constexpr std::uint64_t kMaxCounter = std::numeric_limits<std::uint64_t>::max();
+void record(Machine::Impl& machine, Process* by, const Description& eventfd, bool written, std::uint64_t value) {
+  machine.signals.append(machine.arena, {machine.current_call, by, eventfd.id, written, value});
+}
 
-void record(Machine::Impl& machine, const Description& eventfd, bool written, std::uint64_t value) {
-  machine.signals.append(machine.arena, {machine.current_call, nullptr, eventfd.id, written, value});
+void wake_waiters(Machine::Impl& machine, Description& eventfd) {
+  for (EventWaiter* each = eventfd.waiters; each != nullptr;) {
+    EventWaiter* next = each->next_waiter;  // a waiter may take itself off
+    const bool ends = each->is_exclusive();
+    each->signalled(machine, eventfd);
+    if (ends) return;
+    each = next;
+  }
 }
 
 }  // namespace
@@ -37,9 +45,7 @@ void remove_waiter(Description& eventfd, EventWaiter& waiter) {
 }
 
 bool has_exclusive_waiter(const Description& eventfd) {
-  for (const EventWaiter* each = eventfd.waiters; each != nullptr; each = each->next_waiter)
-    if (each->is_exclusive()) return true;
-  return false;
+  return eventfd.waiters != nullptr && eventfd.waiters->is_exclusive();
 }
 
 void hang_up_waiters(Machine::Impl& machine, Description& eventfd) {
@@ -50,29 +56,22 @@ void hang_up_waiters(Machine::Impl& machine, Description& eventfd) {
   }
 }
 
-void wake_waiters(Machine::Impl& machine, Description& eventfd) {
-  for (EventWaiter* each = eventfd.waiters; each != nullptr; each = each->next_waiter) {
-    if (!each->is_exclusive()) continue;
-    return each->signalled(machine, eventfd);  // queued in front, and it ends the wake-up
-  }
-  for (EventWaiter* each = eventfd.waiters; each != nullptr;) {
-    EventWaiter* next = each->next_waiter;  // a waiter may take itself off
-    each->signalled(machine, eventfd);
-    each = next;
-  }
-}
-
-void signal_eventfd(Machine::Impl& machine, Description& eventfd) {
-  if (eventfd.counter != kMaxCounter) ++eventfd.counter;
-  record(machine, eventfd, true, 1);
+void raise_counter(Machine::Impl& machine, Description& eventfd, std::uint64_t value, Process* by) {
+  if (__builtin_add_overflow(eventfd.counter, value, &eventfd.counter))
+    eventfd.counter = std::numeric_limits<std::uint64_t>::max();
+  record(machine, by, eventfd, true, value);
   wake_waiters(machine, eventfd);
 }
 
-std::uint64_t take_counter(Machine::Impl& machine, Description& eventfd) {
+void signal_eventfd(Machine::Impl& machine, Description& eventfd) {
+  raise_counter(machine, eventfd, 1, nullptr);
+}
+
+std::uint64_t take_counter(Machine::Impl& machine, Description& eventfd, Process* by) {
   if (eventfd.counter == 0) return 0;
   const std::uint64_t value = eventfd.semaphore ? 1 : eventfd.counter;
   eventfd.counter -= value;
-  record(machine, eventfd, false, value);
+  record(machine, by, eventfd, false, value);
   return value;
 }
 

@@ -19,7 +19,7 @@ class EventWaiter {
   virtual void signalled(Machine::Impl& machine, Description& eventfd) = 0;
   /// The eventfd's last file is closed. The waiter is already off its list.
   virtual void hung_up(Machine::Impl& machine, Description& eventfd) = 0;
-  /// Only the first of the exclusive priority waiters is woken, and nobody after it (irqfds).
+  /// Exclusive priority waiters (irqfds) are in front: only the first is woken, and nobody after it.
   virtual bool is_exclusive() const = 0;
 
   EventWaiter* next_waiter = nullptr;
@@ -33,13 +33,13 @@ void remove_waiter(Description& eventfd, EventWaiter& waiter);
 bool has_exclusive_waiter(const Description& eventfd);
 /// At the last close of the file.
 void hang_up_waiters(Machine::Impl& machine, Description& eventfd);
-/// Called after the counter has grown, by whoever made it grow.
-void wake_waiters(Machine::Impl& machine, Description& eventfd);
 
-/// eventfd_signal(): adds one, saturates, wakes.
+/// Adds to the counter, which saturates, and wakes who waits. `by`: the process that wrote, null: the kernel.
+void raise_counter(Machine::Impl& machine, Description& eventfd, std::uint64_t value, Process* by);
+/// eventfd_signal(): the kernel adds one.
 void signal_eventfd(Machine::Impl& machine, Description& eventfd);
-/// eventfd_ctx_do_read(): what a read would take (all, or 1 in semaphore mode, 0 if empty), taken by the kernel.
-std::uint64_t take_counter(Machine::Impl& machine, Description& eventfd);
+/// eventfd_ctx_do_read(): what a read takes (all, or 1 in semaphore mode, 0 if empty). `by` as above.
+std::uint64_t take_counter(Machine::Impl& machine, Description& eventfd, Process* by = nullptr);
 /// The eventfd behind a number of the caller: EBADF, EINVAL when it is another file.
 os::Result<Description*> find_eventfd(Context& context, int fd);
 

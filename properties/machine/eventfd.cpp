@@ -20,11 +20,6 @@ constexpr std::size_t kCounterBytes = sizeof(std::uint64_t);
 constexpr std::uint64_t kAnonymousInode = 1;  // all eventfds share the inode of anon_inodefs
 constexpr std::uint32_t kAnonymousMode = 0600;
 
-void record(Context& context, const Description& description, bool written, std::uint64_t value) {
-  context.machine.signals.append(context.machine.arena,
-                                 {context.machine.current_call, &context.process, description.id, written, value});
-}
-
 }  // namespace
 
 os::Result<int> do_eventfd(Context& context, std::uint32_t initial, int flags) {
@@ -44,9 +39,7 @@ os::Result<int> do_eventfd(Context& context, std::uint32_t initial, int flags) {
 os::Result<std::size_t> read_eventfd(Context& context, int fd, Description& description, std::span<std::byte> buffer) {
   if (buffer.size() < kCounterBytes) return std::unexpected(Errno::einval);
   if (description.counter == 0) return context.would_block(fd, description);
-  const std::uint64_t value = description.semaphore ? 1 : description.counter;
-  description.counter -= value;
-  record(context, description, false, value);
+  const std::uint64_t value = take_counter(context.machine, description, &context.process);
   std::memcpy(buffer.data(), &value, kCounterBytes);
   context.output = buffer.first(kCounterBytes);
   return kCounterBytes;
@@ -59,9 +52,7 @@ os::Result<std::size_t> write_eventfd(Context& context, int fd, Description& des
   std::memcpy(&value, bytes.data(), kCounterBytes);
   if (value == kOverflow) return std::unexpected(Errno::einval);
   if (kOverflow - description.counter <= value) return context.would_block(fd, description);
-  description.counter += value;
-  record(context, description, true, value);
-  wake_waiters(context.machine, description);
+  raise_counter(context.machine, description, value, &context.process);
   return kCounterBytes;
 }
 

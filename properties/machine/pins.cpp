@@ -94,18 +94,6 @@ os::Result<Pins> pin_file(Machine::Impl& machine, Memory* file, std::uint64_t of
   return pins;
 }
 
-Pins share_pins(Machine::Impl& machine, const Pins& pins) {
-  Pins shared = pins;
-  PinnedRun** link = &shared.runs;
-  for (const PinnedRun* run = pins.runs; run != nullptr; run = run->next) {
-    *link = machine.arena.make<PinnedRun>(*run);
-    link = &(*link)->next;
-  }
-  *link = nullptr;
-  hold(shared);
-  return shared;
-}
-
 void append_shared(Machine::Impl& machine, Pins& to, const Pins& from, std::uint64_t first, std::uint64_t count) {
   Pins part{.runs = nullptr, .pages = count, .writable = from.writable, .is_device = from.is_device};
   PinnedRun** link = &part.runs;

@@ -38,8 +38,6 @@ os::Result<Pins> pin_user(Machine::Impl& machine, AddressSpace& space, std::uint
 /// The pages of a file from `offset` on: EINVAL for anything but a memfd or file, or beyond its end rounded up to a
 /// page (memfd_pin_folios). `write` is counted against F_SEAL_WRITE whatever the descriptor's rights.
 os::Result<Pins> pin_file(Machine::Impl& machine, Memory* file, std::uint64_t offset, std::uint64_t length, bool write);
-/// A second holder of the same pages.
-Pins share_pins(Machine::Impl& machine, const Pins& pins);
 /// Adds a second holder of `count` pages of `from`, from position `first` on, to the end of `to`.
 void append_shared(Machine::Impl& machine, Pins& to, const Pins& from, std::uint64_t first, std::uint64_t count);
 /// Moves all of `from` to the end of `to`.

@@ -19,12 +19,6 @@ namespace vcpr::machine {
 using os::Errno;
 namespace abi = os::abi;
 
-VfioDevice* find_device_named(const IommuGroup& group, std::string_view name) {
-  for (VfioDevice* each = group.devices; each != nullptr; each = each->next_in_group)
-    if (each->name == name) return each;
-  return nullptr;
-}
-
 VfioDevice* find_cdev(Machine::Impl& machine, std::uint32_t number) {
   for (VfioDevice* each = machine.devices; each != nullptr; each = each->next)
     if (each->number == number) return each;

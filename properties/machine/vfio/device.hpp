@@ -33,7 +33,6 @@ struct VfioDevice {
   VfioDevice* next = nullptr;
 };
 
-VfioDevice* find_device_named(const IommuGroup& group, std::string_view name);
 /// Null when there is no such cdev.
 VfioDevice* find_cdev(Machine::Impl& machine, std::uint32_t number);
 
