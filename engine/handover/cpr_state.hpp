@@ -8,8 +8,7 @@
 
 #include "engine/os/error.hpp"
 #include "engine/os/kernel.hpp"
-#include "engine/store/descriptor_table.hpp"
-#include "engine/store/device_records.hpp"
+#include "engine/store/cpr_state.hpp"
 #include "engine/vmstate/observer.hpp"
 #include "engine/wire/inbox.hpp"
 #include "engine/wire/outbox.hpp"
@@ -26,10 +25,7 @@ inline constexpr std::size_t kCprHeaderBytes = 8;
 inline constexpr std::size_t kLoadMemoryFactor = 16;
 inline constexpr std::size_t kLoadSlackBytes = 4096;
 
-struct CprState {
-  store::DescriptorTable descriptors;
-  store::DeviceRecords devices;
-};
+using store::CprState;
 
 /// How a descriptor is written: one service byte with SCM_RIGHTS, or its number in the process that will exec.
 enum class Encoding : std::uint8_t { transfer, exec };
