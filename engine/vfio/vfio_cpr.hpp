@@ -6,7 +6,7 @@
 
 #include "engine/lifecycle/blockers.hpp"
 #include "engine/lifecycle/participants.hpp"
-#include "engine/store/cpr_state.hpp"
+#include "engine/store/cpr_state_description.hpp"
 #include "engine/vfio/vm.hpp"
 #include "engine/vmstate/sections/vfio_cpr_pci.hpp"
 
@@ -62,6 +62,9 @@ Expected<void> vfio_cpr_ram_discard_register_listener(Container& container, cons
 Expected<void> vfio_cpr_ram_discard_replay_populated(Container& container, const memory::FlatRange& range);
 
 // iommufd
+
+/// The ids of each device, the subsection of the CPR state that QEMU's migration/cpr.c includes.
+inline constexpr const auto& vmstate_cpr_vfio_devices = store::kCprVfioDevices;
 
 Expected<void> vfio_iommufd_cpr_register_container(Vm& vm, IommufdContainer& container);
 void vfio_iommufd_cpr_unregister_container(Vm& vm, IommufdContainer& container);

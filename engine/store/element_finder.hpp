@@ -8,7 +8,7 @@
 
 #include "engine/wire/reader.hpp"
 
-namespace vcpr::handover {
+namespace vcpr::store {
 
 /// Walks a list of { marker, be32 length, name and NUL, `tail` bytes } that is known to be valid as far as it is asked.
 class ElementFinder {
@@ -50,4 +50,4 @@ class ElementFinder {
   std::int32_t word_ = 0;
 };
 
-}  // namespace vcpr::handover
+}  // namespace vcpr::store
