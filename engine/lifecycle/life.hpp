@@ -18,12 +18,12 @@ struct Life {
   Vcpus& vcpus;
   EventLoop& loop;
   /// What an old process left and objects claim, or what this one's objects save.
-  store::CprState cpr;
+  store::CprState cpr{};
   Incoming incoming = Incoming::none;
   RunState run_state = RunState::prelaunch;
-  vmstate::SectionTable sections;
-  Participants participants;
-  Blockers blockers;
+  vmstate::SectionTable sections{};
+  Participants participants{};
+  Blockers blockers{};
   bool is_incoming() const { return incoming != Incoming::none; }
   /// bad_state when the VM was given away, is stopped for a handover, or is not here yet: nothing may touch its devices
   /// (windows W3, W9, W19). `what`: "reset of device 0000:00:05.0".

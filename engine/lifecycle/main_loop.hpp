@@ -1,7 +1,10 @@
 // A main loop over Kernel::poll, for embedders that have none.
 #pragma once
 
+#include <cstdint>
 #include <map>
+#include <span>
+#include <utility>
 
 #include "engine/lifecycle/embedder.hpp"
 #include "engine/os/kernel.hpp"
@@ -18,17 +21,26 @@ class MainLoop final : public EventLoop {
   void cancel(TimerHandler& handler) override;
 
   /// Waits for a descriptor, a timer or `until`, and calls what is due, lowest descriptor first. `also`: one more
-  /// descriptor that ends the wait and is the caller's, with its events; -1 for none. os_error of poll but EINTR, gone.
+  /// descriptor that ends the wait and is the caller's, with its events; -1 for none. Timers that are due at once are
+  /// called in the order of their deadlines, then of call_at; one that a handler sets waits for the next turn.
+  /// os_error of poll but EINTR, gone; bad_descriptor: what is watched was closed.
   Expected<void> turn(os::Deadline until, int also = -1, std::int16_t also_events = 0);
-  bool is_watched(int fd) const { return handlers_.contains(fd); }
+  bool is_watched(int fd) const { return watches_.contains(fd); }
 
  private:
-  void call_ready(int fd);
-  void call_expired();
+  /// A watch is known by its order: the number may be another file by the time it is called.
+  struct Watch {
+    FdHandler* handler;
+    std::uint64_t order;
+  };
+  using TimerKey = std::pair<os::Deadline, std::uint64_t>;  ///< and order of call_at
+
+  Expected<void> call_ready(std::span<const os::PollFd> polled, std::uint64_t before);
+  void call_expired(std::uint64_t before);
 
   os::Kernel& kernel_;
-  std::map<int, FdHandler*> handlers_;
-  std::map<std::uint64_t, std::pair<os::Deadline, TimerHandler*>> timers_;  ///< by order of call_at
+  std::map<int, Watch> watches_;
+  std::map<TimerKey, TimerHandler*> timers_;
   std::uint64_t next_order_ = 0;
 };
 

@@ -6,8 +6,11 @@
 //       done (the other side has the VM)                             |  error: give_up, exact reverse
 #pragma once
 
+#include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
-#include <vector>
+#include <utility>
 
 #include "engine/lifecycle/mode.hpp"
 #include "engine/os/error.hpp"
@@ -49,36 +52,50 @@ class Participant {
   virtual void give_up() {}
 };
 
-/// Participants are borrowed and must be removed before they die. One attempt, or one load, at a time.
+/// Participants are borrowed and must be removed before they die. One attempt, or one load, at a time. Participants may
+/// be added and removed from within a step; one that is added hears of the step if its turn is still to come.
 class Participants {
  public:
+  /// Not one that was added before.
   void add(Participant& participant, Rank rank, Modes modes);
   /// Nothing when it was not added. It hears nothing more, of an attempt under way neither.
   void remove(Participant& participant);
   std::size_t size() const { return members_.size(); }
 
-  /// Stops at the first error, whose text then begins with what().
+  /// Stops at the first error, whose text then begins with what(). bad_state, and nobody is asked, while somebody has
+  /// not taken back what he let go of before.
   Expected<void> let_go(Mode mode);
   /// To everybody whose let_go was called and who has not taken back yet, also after the errors of others; the first
   /// error. Called again it asks those again that failed.
   Expected<void> take_back();
-  /// To everybody who let go.
+  /// To everybody who let go, in the order in which they did.
   void done();
 
   Expected<void> check_loaded(Mode mode);
+  /// Stops at the first error. bad_state, and nobody is asked, when somebody took over before and has not given up.
   Expected<void> take_over(Mode mode);
-  /// To everybody whose take_over was called. Idempotent.
+  /// To everybody whose take_over was called, until the next let_go. Idempotent.
   void give_up();
 
  private:
+  /// What was called last and is neither undone nor completed.
+  enum class Step : std::uint8_t { none, let_go, take_over };
   struct Member {
     Participant* participant;
-    Rank rank;
     Modes modes;
-    bool engaged = false;  ///< let_go or take_over was called, and not yet undone or completed
+    Step step = Step::none;
   };
+  /// Rank, then order of addition; never used twice, so that a walk finds its place again whatever a step changes.
+  using Place = std::pair<Rank, std::uint64_t>;
 
-  std::vector<Member> members_;  ///< by rank, then in order of addition
+  Expected<void> check_none(Step step) const;
+  bool next(std::optional<Place>& place) const;
+  bool previous(std::optional<Place>& place) const;
+  Expected<void> named(const Place& place, Expected<void> answer) const;
+  void forget(Step step);
+
+  std::map<Place, Member> members_;
+  std::uint64_t additions_ = 0;
 };
 
 }  // namespace vcpr::lifecycle

@@ -1,0 +1,73 @@
+#include "engine/lifecycle/main_loop.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "engine/os/abi.hpp"
+
+namespace vcpr::lifecycle {
+
+namespace abi = os::abi;
+
+void MainLoop::watch(int fd, FdHandler& handler) {
+  watches_[fd] = {.handler = &handler, .order = next_order_++};
+}
+
+void MainLoop::unwatch(int fd) {
+  watches_.erase(fd);
+}
+
+void MainLoop::call_at(os::Deadline deadline, TimerHandler& handler) {
+  cancel(handler);
+  timers_.emplace(TimerKey{deadline, next_order_++}, &handler);
+}
+
+void MainLoop::cancel(TimerHandler& handler) {
+  std::erase_if(timers_, [&](const auto& each) { return each.second == &handler; });
+}
+
+Expected<void> MainLoop::turn(os::Deadline until, int also, std::int16_t also_events) {
+  std::vector<os::PollFd> polled;
+  polled.reserve(watches_.size() + 1);
+  for (const auto& [fd, watch] : watches_) polled.push_back({.fd = fd, .events = abi::pollin});
+  std::size_t watched = polled.size();
+  if (also >= 0) polled.push_back({.fd = also, .events = also_events});
+  if (!timers_.empty()) until = std::min(until, timers_.begin()->first.first);
+  std::uint64_t before = next_order_;
+  os::Result<int> found = kernel_.poll(polled, until);
+  if (!found && found.error() != os::Errno::eintr) return refuse_os(found.error(), {"poll of the main loop"});
+  Expected<void> called;
+  if (found && *found > 0) called = call_ready(std::span(polled).first(watched), before);
+  call_expired(before);
+  return called;
+}
+
+/// What handlers have watched since `before` was not polled.
+Expected<void> MainLoop::call_ready(std::span<const os::PollFd> polled, std::uint64_t before) {
+  Expected<void> first;
+  for (const os::PollFd& each : polled) {
+    if (each.revents == 0) continue;
+    if ((each.revents & abi::pollnval) != 0) {
+      if (first)
+        first = refuse(ErrorCode::bad_descriptor, {"poll of the main loop: ", Decimal(each.fd), " is not open"});
+      continue;
+    }
+    auto watch = watches_.find(each.fd);
+    if (watch != watches_.end() && watch->second.order < before) watch->second.handler->ready(each.fd);
+  }
+  return first;
+}
+
+void MainLoop::call_expired(std::uint64_t before) {
+  if (timers_.empty()) return;
+  std::uint64_t now = kernel_.now();
+  for (;;) {
+    auto due = std::ranges::find_if(timers_, [&](const auto& each) { return each.first.second < before; });
+    if (due == timers_.end() || !due->first.first.passed(now)) return;
+    TimerHandler* handler = due->second;
+    timers_.erase(due);
+    handler->expired();
+  }
+}
+
+}  // namespace vcpr::lifecycle
