@@ -51,19 +51,30 @@ struct SourceOptions {
 };
 
 /// Whether the VM could be given back.
-enum class RollBack : std::uint8_t { not_needed, complete, waiting_for_peer, incomplete };
+enum class RollBack : std::uint8_t {
+  not_needed,  ///< nothing had been let go
+  complete,
+  waiting_for_peer,  ///< which still lives, or holds what only one can have
+  incomplete,        ///< the VM is paused; VirtualMachine::start() tries again
+};
+
+/// How often a roll-back looks again, and how often it tries what fails for another reason than the peer.
+inline constexpr os::Duration kTakeBackRetry = os::Duration::milliseconds(10);
+inline constexpr std::uint32_t kTakeBackAttempts = 8;
 
 class Source {
  public:
   /// Nothing happens before advance(). The VM must outlive it.
   Source(vm::VirtualMachine& vm, SourceOptions options);
+  /// An attempt under way ends as it can without waiting: the VM is as it was, or paused (start() takes back the rest),
+  /// or, if a target that is told nothing more may run it, given away.
   ~Source();
   Source(const Source&) = delete;
   Source& operator=(const Source&) = delete;
 
   /// done: the VM is given away (exec: never, as success does not return). An error: the attempt has failed and the VM
   /// is as it was; it is reported once, when the roll-back is over. While the other process still holds an irqfd, it
-  /// answers waiting, and the VM stays paused; blocker() says for whom.
+  /// answers waiting, and the VM stays paused; obstacle() says for whom.
   Expected<Advance> advance();
   Phase phase() const { return phase_; }
   RollBack roll_back() const { return roll_back_; }
@@ -74,6 +85,32 @@ class Source {
 
  private:
   struct Attempt;
+
+  Expected<std::optional<Advance>> step();
+  Expected<std::optional<Advance>> check();
+  Expected<void> check_options() const;
+  Expected<std::optional<Advance>> send_table();
+  Expected<std::optional<Advance>> connect();
+  Expected<std::optional<Advance>> stop();
+  Expected<void> check_table();
+  Expected<std::optional<Advance>> save();
+  Expected<void> save_stream();
+  Expected<void> write_file();
+  Expected<std::optional<Advance>> send_state();
+  Expected<std::optional<Advance>> hear_answer();
+  Error execute();
+  std::optional<Error> refusal_heard();
+  void give_away();
+
+  void fail(Error error);
+  Expected<Advance> take_back();
+  std::optional<Advance> part_from_target();
+  bool say_abort();
+  Expected<Advance> end(RollBack how);
+  Advance retry() const;
+
+  lifecycle::Life& life() { return vm_.life(); }
+  os::Kernel& kernel() { return life().kernel; }
 
   vm::VirtualMachine& vm_;
   SourceOptions options_;

@@ -24,7 +24,7 @@ enum class TargetStep : std::uint8_t {
   receiving_state,
   checking,
   taking_over,
-  waiting_for_word,  ///< loaded; the old process may still say no
+  waiting_for_word,  ///< loaded; the old process may still say no, until this side no longer waits for it
   done,
   failed
 };
@@ -47,18 +47,34 @@ class Target {
   Target(const Target&) = delete;
   Target& operator=(const Target&) = delete;
 
-  /// done twice: when the CPR state is there (step building), and when the VM runs, or is paused as the old one was. An
-  /// error: nothing is held any more that the old process wants back; the VM is of no use.
+  /// done twice: when the CPR state is there (step building; until attach()), and when the VM runs, or is paused as the
+  /// old one was. An error: nothing is held any more that the old process wants back; the VM is of no use. Except in
+  /// step done: the VM is here, but its vCPUs did not resume; it is paused.
   Expected<Advance> advance();
   TargetStep step() const { return step_; }
   /// In step building, once; none for reboot.
   Expected<std::optional<vm::Arrival>> take_arrival();
   /// The VM that was built from it; must outlive the target. bad_state in another step.
   Expected<void> attach(vm::VirtualMachine& vm);
+  /// Gives up: failed, unless done, or unless the old process has said go by now: then the VM has arrived.
   void cancel();
 
  private:
   struct Load;
+
+  Expected<std::optional<Advance>> act();
+  Expected<std::optional<Advance>> receive_table();
+  Expected<std::optional<Advance>> listen();
+  Expected<std::optional<Advance>> accept();
+  Expected<std::optional<Advance>> receive();
+  Expected<bool> receive_whole();
+  Expected<std::optional<Advance>> check();
+  Expected<std::optional<Advance>> take_over();
+  Expected<std::optional<Advance>> hear_word();
+  Expected<std::optional<Advance>> stop_waiting();
+  Expected<std::optional<Advance>> arrive();
+  Error fail(Error error);
+  Expected<std::optional<Advance>> wait(std::string_view what) const;
 
   os::Kernel& kernel_;
   TargetOptions options_;

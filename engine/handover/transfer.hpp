@@ -48,6 +48,8 @@ class TransferSource {
   void cancel();
   /// DescriptorTable::generation() at the time of recording; differs from the table's now: record and send anew.
   std::uint64_t generation() const { return generation_; }
+  /// After done: the target is a vcpr that answers on the main channel (main_channel.hpp).
+  bool is_offered_an_answer() const { return offered_; }
 
  private:
   void record();
@@ -67,6 +69,7 @@ class TransferSource {
   os::Deadline deadline_;  ///< of the phase
   SourcePhase phase_ = SourcePhase::connecting;
   std::uint64_t generation_ = 0;
+  bool offered_ = false;
   std::optional<Error> refused_;  ///< by the recording; the first advance() reports it
 };
 
@@ -91,8 +94,8 @@ class TransferTarget {
   /// The loaded state; once, after done. bad_state otherwise.
   Expected<CprState> take_state();
   /// Tells the source that this side is ready for the main channel: closes the socket. Nothing before the state is
-  /// loaded. Idempotent.
-  void acknowledge();
+  /// loaded. `with_offer`: says before that it would answer there (main_channel.hpp). Idempotent.
+  void acknowledge(bool with_offer = false);
   /// Gives up: failed, unless done; a state that was not taken is closed. Idempotent.
   void cancel();
 

@@ -1,7 +1,9 @@
 #include <algorithm>
-#include <array>
 #include <utility>
+#include <vector>
 
+#include "engine/handover/main_channel.hpp"
+#include "engine/handover/socket.hpp"
 #include "engine/handover/transfer.hpp"
 #include "engine/os/abi.hpp"
 
@@ -88,9 +90,9 @@ Expected<std::optional<Advance>> TransferSource::step() {
 
 Expected<std::optional<Advance>> TransferSource::connect() {
   if (!socket_) {
-    os::Result<int> made = kernel_.socket(abi::af_unix, abi::sock_stream | abi::sock_nonblock | abi::sock_cloexec, 0);
-    if (!made) return refuse_os(made.error(), {"socket for ", quoted(path_)});
-    socket_ = os::Fd(kernel_, *made);
+    Expected<os::Fd> made = make_socket(kernel_, path_);
+    if (!made) return std::unexpected(std::move(made.error()));
+    socket_ = std::move(*made);
   }
   os::Result<void> connected = kernel_.connect(socket_.number(), path_);
   if (connected) {
@@ -129,15 +131,15 @@ Expected<std::optional<Advance>> TransferSource::send() {
 }
 
 Expected<std::optional<Advance>> TransferSource::wait_for_hang_up() {
-  std::array<os::PollFd, 1> look = {{{.fd = socket_.number()}}};
-  constexpr os::Deadline kAtOnce{.nanoseconds = 0};
-  os::Result<int> seen = kernel_.poll(look, kAtOnce);
-  if (!seen && seen.error() != Errno::eintr) return refuse_os(seen.error(), {"poll of the CPR socket"});
-  // A socket closed with bytes unread resets the connection (net/unix/af_unix.c, unix_release_sock).
-  if ((look[0].revents & abi::pollerr) != 0) {
+  Expected<HungUp> hung_up = look_for_hang_up(kernel_, socket_.number());
+  if (!hung_up) return std::unexpected(std::move(hung_up.error()));
+  if (*hung_up == HungUp::with_bytes_unread) {
     return refuse(ErrorCode::peer_closed, {"the target hung up before it had read the state"});
   }
-  if ((look[0].revents & abi::pollhup) != 0) {
+  if (*hung_up == HungUp::yes) {
+    std::vector<std::byte> farewell;
+    (void)receive_some(kernel_, socket_.number(), farewell, 1);
+    offered_ = !farewell.empty() && farewell.front() == kOffer;
     socket_.reset();
     phase_ = SourcePhase::done;
     return std::nullopt;

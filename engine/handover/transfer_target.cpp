@@ -1,5 +1,7 @@
 #include <utility>
 
+#include "engine/handover/main_channel.hpp"
+#include "engine/handover/socket.hpp"
 #include "engine/handover/transfer.hpp"
 #include "engine/os/abi.hpp"
 #include "engine/store/descriptor_kind.hpp"
@@ -26,21 +28,6 @@ std::string_view name(TargetPhase phase) {
 }
 
 namespace {
-
-/// A listening socket at `path`; the file is there only on success.
-Expected<os::Fd> listen_at(os::Kernel& kernel, const std::string& path) {
-  os::Result<int> made = kernel.socket(abi::af_unix, abi::sock_stream | abi::sock_nonblock | abi::sock_cloexec, 0);
-  if (!made) return refuse_os(made.error(), {"socket for ", quoted(path)});
-  os::Fd listener(kernel, *made);
-  if (os::Result<void> bound = kernel.bind(listener.number(), path); !bound) {
-    return refuse_os(bound.error(), {"bind to ", quoted(path)});
-  }
-  if (os::Result<void> listening = kernel.listen(listener.number(), 1); !listening) {
-    (void)kernel.unlink(path.c_str());
-    return refuse_os(listening.error(), {"listen at ", quoted(path)});
-  }
-  return listener;
-}
 
 Expected<void> make_non_blocking(os::Kernel& kernel, int socket) {
   os::Result<int> flags = kernel.fcntl(socket, abi::f_getfl, 0);
@@ -161,8 +148,10 @@ Expected<CprState> TransferTarget::take_state() {
   return state;
 }
 
-void TransferTarget::acknowledge() {
+void TransferTarget::acknowledge(bool with_offer) {
   if (phase_ != TargetPhase::loaded) return;
+  // Should it not fit or not arrive, the source sends a plain stream.
+  if (with_offer) (void)send_byte(kernel_, socket_.number(), kOffer);
   socket_.reset();
   phase_ = TargetPhase::done;
 }

@@ -24,6 +24,7 @@ class Blockers {
 
   /// While an attempt is under way nothing can be added.
   void set_busy(bool busy) { busy_ = busy; }
+  bool is_busy() const { return busy_; }
   std::size_t size() const { return blockers_.size(); }
 
  private:

@@ -8,9 +8,9 @@
 
 #include "engine/kvm/interrupt_state.hpp"
 #include "engine/vfio/pci_device.hpp"
+#include "engine/vm/ram_list.hpp"
 #include "engine/vmstate/sections/configuration.hpp"
 #include "engine/vmstate/sections/global_state.hpp"
-#include "engine/vmstate/sections/ram.hpp"
 
 namespace vcpr::vm {
 
@@ -19,6 +19,7 @@ struct RamConfig {
   std::uint64_t size = 0;
   std::uint64_t address = 0;  ///< guest physical
   memory::Backing backing = memory::Backing::memfd;
+  bool operator==(const RamConfig&) const = default;
 };
 
 struct PciConfig {
@@ -62,9 +63,12 @@ class VirtualMachine {
   VirtualMachine(const VirtualMachine&) = delete;
   VirtualMachine& operator=(const VirtualMachine&) = delete;
 
-  // Management. Each is bad_state once the VM was given away, and while it is stopped for a handover.
-  Expected<void> start();    ///< prelaunch or paused -> running, suspended stays
-  Expected<void> pause();    ///< running -> paused
+  // Management. Each is bad_state once the VM was given away, while it is stopped for a handover, and before it has
+  // arrived (windows W3, W9, W19; invariant I46).
+  /// prelaunch or paused -> running, or asleep again if it was; a live one stays. What a failed handover could not take
+  /// back is tried again first.
+  Expected<void> start();
+  Expected<void> pause();    ///< running or suspended -> paused
   Expected<void> suspend();  ///< the guest went to sleep: running -> suspended
   Expected<void> wake_up();  ///< suspended -> running
   Expected<void> reset();    ///< every device
@@ -80,26 +84,56 @@ class VirtualMachine {
   vfio::PciDevice* device(std::string_view name);
   const Config& config() const { return config_; }
 
-  /// For the main stream: the blocks as the section "ram" lists them, and what both sides must agree on.
-  std::vector<vmstate::RamBlock> ram_list() const;
+  /// What both sides of a main stream must agree on before the first section.
   vmstate::Configuration configuration() const;
 
+  // Steps of a handover, for engine/handover
+
+  /// Old side: writes down the run state for globalstate, then no vCPU runs any more: finish_migrate. Idempotent; after
+  /// an error resume_here() is called.
+  Expected<void> stop();
+  bool is_stopped() const { return before_stop_.has_value(); }
+  /// The undo of stop(): the run state is the one before. Idempotent; fails without effect.
+  Expected<void> resume_here();
+  /// Instead, when not everything could be taken back: paused, and start() tries again.
+  void stay_paused();
+  /// Another process has it: postmigrate; KVM closes.
+  void give_away();
+  /// New side: whether the run state that came is one that a VM can take up. bad_value.
+  Expected<void> check_arrived() const;
+  /// New side: everything is taken over; this is an ordinary VM before its first vCPU runs (window W9), and runs if the
+  /// old one did. An error of the vCPUs: it is paused.
+  Expected<void> arrive();
+
  private:
+  /// A block of RAM and the KVM slot that shows it; the slot is its place in the list.
+  struct RamSlot {
+    memory::RamBlock* block = nullptr;  ///< null: the slot is free
+    std::uint64_t address = 0;
+  };
+
   VirtualMachine(os::Kernel& kernel, const Embedder& embedder, Config config, std::optional<Arrival> arrival);
   Expected<void> build();
-  Expected<void> add_ram(const RamConfig& config);
+  Expected<void> build_kvm();
+  Expected<memory::RamBlock*> add_ram(const RamConfig& config);
+  Expected<void> show_ram(memory::RamBlock& block, std::uint64_t address);
   Expected<vfio::PciDevice*> add_device(const PciConfig& config);
+  Expected<void> run(lifecycle::RunState state);
 
   Embedder embedder_;
   Config config_;
   lifecycle::Life life_;
   memory::RamBlocks ram_;
   memory::AddressMap address_map_;
+  RamList ram_list_;
+  std::vector<RamSlot> slots_;
   std::optional<kvm::Vm> kvm_;
   std::unique_ptr<kvm::InterruptState> interrupt_state_;
   std::optional<vfio::Vm> vfio_;
   std::vector<std::unique_ptr<vfio::PciDevice>> devices_;
   vmstate::GlobalState global_state_;
+  bool was_suspended_ = false;  ///< before it was paused
+  std::optional<lifecycle::RunState> before_stop_;
 };
 
 }  // namespace vcpr::vm

@@ -1,0 +1,192 @@
+// An old and a new VM on one simulated machine, stepped in turn until both sides of a handover have ended.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/handover/source.hpp"
+#include "engine/handover/target.hpp"
+#include "engine/lifecycle/main_loop.hpp"
+#include "engine/os/abi.hpp"
+#include "properties/machine/machine.hpp"
+#include "properties/machine/truth.hpp"
+
+namespace vcpr::handover {
+
+/// vCPU threads that note what they are told.
+class TestVcpus final : public lifecycle::Vcpus {
+ public:
+  Expected<void> pause() override {
+    running = false;
+    if (on_pause) on_pause();
+    return fails_to_pause ? refuse(ErrorCode::bad_state, {"vCPU 0 does not stop"}) : Expected<void>{};
+  }
+  Expected<void> resume() override {
+    if (resume_failures > 0) {
+      --resume_failures;
+      return refuse(ErrorCode::bad_state, {"vCPU 0 does not start"});
+    }
+    running = true;
+    ++resumed;
+    if (on_resume) on_resume();
+    return {};
+  }
+
+  bool running = false;
+  int resumed = 0;
+  bool fails_to_pause = false;
+  int resume_failures = 0;
+  std::function<void()> on_pause;
+  std::function<void()> on_resume;
+};
+
+class NoInterrupts final : public kvm::InterruptSink {
+ public:
+  Expected<void> send_message(const kvm::MsiMessage&) override { return {}; }
+  Expected<void> set_line(std::uint32_t, bool) override { return {}; }
+};
+
+class NotedEvents final : public vfio::DeviceEvents {
+ public:
+  void device_error(const std::string& device) override { errors.push_back(device); }
+  void unplug_requested(const std::string& device) override { requests.push_back(device); }
+  std::vector<std::string> errors;
+  std::vector<std::string> requests;
+};
+
+/// One process with a VM in it.
+struct Side {
+  explicit Side(machine::Process& its_process) : process(&its_process), kernel(&its_process.kernel()), loop(*kernel) {}
+
+  Expected<void> build(const vm::Config& config, std::optional<vm::Arrival> arrival = std::nullopt) {
+    auto made = vm::VirtualMachine::create(*kernel, {vcpus, loop, events, &interrupts}, config, std::move(arrival));
+    if (!made) return std::unexpected(std::move(made.error()));
+    vm = std::move(*made);
+    return {};
+  }
+  lifecycle::RunState run_state() const { return vm->life().run_state; }
+
+  machine::Process* process;
+  os::Kernel* kernel;
+  TestVcpus vcpus;
+  lifecycle::MainLoop loop;
+  NotedEvents events;
+  NoInterrupts interrupts;
+  std::unique_ptr<vm::VirtualMachine> vm;
+};
+
+inline constexpr const char* kCprSocket = "/run/cpr.sock";
+inline constexpr const char* kMainSocket = "/run/main.sock";
+
+inline SourceOptions transfer_source() {
+  SourceOptions options;
+  options.cpr_socket = kCprSocket;
+  options.main_socket = kMainSocket;
+  return options;
+}
+inline TargetOptions transfer_target() {
+  TargetOptions options;
+  options.cpr_socket = kCprSocket;
+  options.main_socket = kMainSocket;
+  return options;
+}
+
+/// How an attempt ended on one side; neither: not yet.
+struct Ending {
+  bool done = false;
+  std::optional<Error> error;
+  bool is_over() const { return done || error; }
+  std::string text() const { return error ? error->message() : done ? "done" : "not over"; }
+};
+
+/// A transfer between two sides, a step at a time.
+class Pair {
+ public:
+  Pair(machine::Machine& machine, Side& old_side, Side& new_side, vm::Config config)
+      : machine_(machine), old_(old_side), new_(new_side), config_(std::move(config)) {}
+
+  void begin(SourceOptions source = transfer_source(), TargetOptions target = transfer_target()) {
+    old_end = new_end = {};
+    source_.reset();
+    target_.reset();
+    new_.vm.reset();
+    source_.emplace(*old_.vm, std::move(source));
+    target_.emplace(*new_.kernel, std::move(target));
+  }
+  void step_old() {
+    if (!old_end.is_over()) take(old_end, source_->advance());
+  }
+  void step_new() {
+    if (new_end.is_over()) return;
+    Expected<Advance> advanced = target_->advance();
+    if (!advanced || !advanced->done || target_->step() == TargetStep::done) return take(new_end, std::move(advanced));
+    if (Expected<void> built = build(); !built) {
+      new_end.error = std::move(built.error());
+      target_->cancel();
+    }
+  }
+  /// A process that dies takes its objects' effects with it.
+  void step() {
+    step_old();
+    step_new();
+    machine_.advance_time(kConnectRetry.nanoseconds);
+  }
+  /// False when one side hangs.
+  bool finish(int turns = 20000) {
+    for (; turns > 0 && !(old_end.is_over() && new_end.is_over()); --turns) step();
+    return turns > 0;
+  }
+  /// Steps until the source is in this phase, or over.
+  bool run_to(Phase phase) {
+    for (int turn = 0; turn < 100 && source_->phase() != phase && !old_end.is_over(); ++turn) {
+      step_old();
+      if (source_->phase() != phase) step_new();
+    }
+    return source_->phase() == phase;
+  }
+  bool run_to(TargetStep step) {
+    for (int turn = 0; turn < 100 && target_->step() != step && !new_end.is_over(); ++turn) {
+      step_new();
+      if (target_->step() != step) step_old();
+    }
+    return target_->step() == step;
+  }
+
+  Source& source() { return *source_; }
+  Target& target() { return *target_; }
+  void drop_source() { source_.reset(); }
+  void drop_target() { target_.reset(); }
+
+  Ending old_end;
+  Ending new_end;
+  /// Called with the new VM between attach and the first step after it.
+  std::function<void(vm::VirtualMachine&)> on_built;
+
+ private:
+  Expected<void> build() {
+    Expected<std::optional<vm::Arrival>> arrival = target_->take_arrival();
+    if (!arrival) return std::unexpected(std::move(arrival.error()));
+    if (Expected<void> built = new_.build(config_, std::move(*arrival)); !built) return built;
+    if (on_built) on_built(*new_.vm);
+    return target_->attach(*new_.vm);
+  }
+  static void take(Ending& ending, Expected<Advance> advanced) {
+    if (!advanced) {
+      ending.error = std::move(advanced.error());
+    } else {
+      ending.done = advanced->done;
+    }
+  }
+
+  machine::Machine& machine_;
+  Side& old_;
+  Side& new_;
+  vm::Config config_;
+  std::optional<Source> source_;
+  std::optional<Target> target_;
+};
+
+}  // namespace vcpr::handover
