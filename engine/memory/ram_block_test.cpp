@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/lifecycle/life_testing.hpp"
+#include "engine/memory/memory_testing.hpp"
 #include "engine/os/abi.hpp"
 #include "properties/machine/truth.hpp"
 
@@ -63,13 +64,6 @@ struct RamBlocksTest : testing::Test {
     return process.load(address, std::as_writable_bytes(std::span(&byte, 1))) ? byte : '!';
   }
 };
-
-#define EXPECT_REFUSED(call, wanted)        \
-  do {                                      \
-    auto answer = call;                     \
-    ASSERT_FALSE(answer);                   \
-    EXPECT_EQ(answer.error().code, wanted); \
-  } while (false)
 
 TEST_F(RamBlocksTest, AFreshBlockIsSharedMemoryInTheTable) {
   auto block = blocks.allocate("pc.ram", kSize);
