@@ -90,7 +90,7 @@ class MainLoader {
       return refuse_at(ErrorCode::unknown_section, head.offset,
                        {"nothing here takes the ", name(head.type), " section ", head.text()});
     }
-    Arrival& arrival = loaded_[section->section_id];
+    Arrival& arrival = arrival_of(*section);
     if (arrival.begun) return refuse_at(ErrorCode::duplicate_section, head.offset, {head.text(), " came before"});
     if (!ids_.emplace(head.section_id, section).second) {
       return refuse_at(ErrorCode::duplicate_section, head.offset,
@@ -105,13 +105,15 @@ class MainLoader {
     return in_parts ? load_part(*section, head, head.version) : load_full(*section, head);
   }
 
+  Arrival& arrival_of(const Section& section) { return loaded_[sections_.position_of(section)]; }
+
   Expected<void> go_on(const RecordHead& head) {
     auto known = ids_.find(head.section_id);
-    bool open = known != ids_.end() && !loaded_[known->second->section_id].complete;
+    bool open = known != ids_.end() && !arrival_of(*known->second).complete;
     if (!open) {
       return refuse_at(ErrorCode::unknown_section, head.offset, {"no open section has id ", Decimal(head.section_id)});
     }
-    loaded_[known->second->section_id].complete = head.type == SectionType::last_part;
+    arrival_of(*known->second).complete = head.type == SectionType::last_part;
     return load_part(*known->second, head, versions_[head.section_id]);
   }
 
@@ -136,10 +138,10 @@ class MainLoader {
   }
 
   Expected<void> check_complete() {
-    for (std::size_t id = 0; id < loaded_.size(); ++id) {
-      if (loaded_[id].complete) continue;
+    for (std::size_t position = 0; position < loaded_.size(); ++position) {
+      if (loaded_[position].complete) continue;
       return refuse_at(ErrorCode::missing_section, in_.offset() - 1,
-                       {sections_[id].text(), loaded_[id].begun ? " has no END" : " did not come"});
+                       {sections_[position].text(), loaded_[position].begun ? " has no END" : " did not come"});
     }
     return {};
   }
@@ -174,7 +176,7 @@ class MainLoader {
   const SectionTable& sections_;
   wire::Reader& in_;
   MainStreamFacts facts_;
-  std::vector<Arrival> loaded_;                                ///< by our section id
+  std::vector<Arrival> loaded_;                                ///< by position in our table
   std::unordered_map<std::uint32_t, const Section*> ids_;      ///< by the sender's section id
   std::unordered_map<std::uint32_t, std::uint32_t> versions_;  ///< of sections in parts, by the sender's id
   std::vector<Seen> seen_;

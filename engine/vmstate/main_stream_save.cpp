@@ -70,8 +70,8 @@ class MainSaver {
   }
 
   Expected<void> each_iterable(SectionType kind) {
-    for (std::size_t id = 0; id < sections_.size(); ++id) {
-      const Section& section = sections_[id];
+    for (std::size_t position = 0; position < sections_.size(); ++position) {
+      const Section& section = sections_[position];
       if (section.iterable == nullptr) continue;
       begin(section, kind);
       auto done =

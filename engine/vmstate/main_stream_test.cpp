@@ -317,5 +317,63 @@ TEST(SectionTable, KeysAreUniqueAndInstancesCountUp) {
   EXPECT_EQ(table.find("iommufd", 2), nullptr);
 }
 
+TEST(SectionTable, ARemovedSectionLeavesTheOthersTheirIds) {
+  Vm vm;
+  IommufdSection late;
+  ASSERT_TRUE(vm.sections.remove("vfio-container", 0));
+  ASSERT_TRUE(vm.sections.add("vfio-container", 0, kVfioContainer, vm.container));
+  ASSERT_TRUE(vm.sections.add("iommufd", 7, kIommufd, late));
+  EXPECT_EQ(vm.sections.find("globalstate", 0)->section_id, 3u);
+  EXPECT_EQ(vm.sections.find("vfio-container", 0)->section_id, 4u) << "1 is not used again";
+  EXPECT_EQ(vm.sections.find("iommufd", 7)->section_id, 5u);
+  for (std::size_t position = 0; position < vm.sections.size(); ++position) {
+    EXPECT_EQ(vm.sections.position_of(vm.sections[position]), position);
+  }
+  auto refused = vm.sections.remove("iommufd", 1);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message(), "missing_key: section \"iommufd\" instance 1 is not registered");
+}
+
+TEST(SectionTable, ANextInstanceIsOneAboveTheHighestThatIsLeft) {
+  SectionTable table;
+  IommufdSection some[4];
+  for (IommufdSection& each : some) {
+    ASSERT_TRUE(table.add("iommufd", table.next_instance("iommufd"), kIommufd, each));
+  }
+  EXPECT_TRUE(table.remove("iommufd", 0) && table.remove("iommufd", 2));
+  EXPECT_EQ(table.next_instance("iommufd"), 4u);
+  // By its own name, which goes with it.
+  EXPECT_TRUE(table.remove(table.find("iommufd", 3)->idstr, 3));
+  EXPECT_EQ(table.next_instance("iommufd"), 2u);
+  EXPECT_TRUE(table.remove("iommufd", 1));
+  EXPECT_EQ(table.next_instance("iommufd"), 0u);
+  EXPECT_EQ(table.size(), 0u);
+}
+
+TEST(SectionTable, WhatIsLeftIsSavedAndLoadsWhereTheSameIsLeft) {
+  for (const char* idstr : {"ram", "vfio-container", "iommufd", "globalstate"}) {
+    SCOPED_TRACE(idstr);
+    Vm old, same, whole;
+    old.state = GlobalState::of("paused");
+    ASSERT_TRUE(old.sections.remove(idstr, 0) && same.sections.remove(idstr, 0));
+    Bytes bytes = old.save();
+    EXPECT_EQ(same.load(bytes), "");
+    EXPECT_TRUE(whole.load(bytes).starts_with("missing_section")) << whole.load(bytes);
+    EXPECT_TRUE(same.load(whole.save()).starts_with("unknown_section")) << same.load(whole.save());
+  }
+}
+
+TEST(SectionTable, AStreamLoadsWhateverIdsTheSectionsHaveHere) {
+  Vm old, renumbered;
+  old.state = GlobalState::of("paused");
+  ASSERT_TRUE(renumbered.sections.remove("ram", 0) && renumbered.sections.remove("iommufd", 0));
+  ASSERT_TRUE(renumbered.sections.add("iommufd", 0, kIommufd, renumbered.iommufd));
+  ASSERT_TRUE(renumbered.sections.add_iterable("ram", 0, kRamVersion, renumbered.ram));
+  EXPECT_EQ(renumbered.load(old.save()), "");
+  EXPECT_EQ(renumbered.state.text(), "paused");
+  Vm fresh;
+  EXPECT_EQ(fresh.load(renumbered.save()), "") << "and the other way round";
+}
+
 }  // namespace
 }  // namespace vcpr::vmstate

@@ -32,7 +32,7 @@ class IterableSection {
 struct Section {
   std::string idstr;
   std::uint32_t instance_id = 0;
-  std::uint32_t section_id = 0;  ///< by registration, from 0 upward
+  std::uint32_t section_id = 0;  ///< counts registrations from 0; none is used twice
   std::uint32_t version = 0;
   const Description* description = nullptr;
   void* object = nullptr;
@@ -59,12 +59,16 @@ class SectionTable {
                               IterableSection& iterable) {
     return add({.idstr = std::string(idstr), .instance_id = instance_id, .version = version, .iterable = &iterable});
   }
-  /// One above the highest instance registered under the idstr; 0 for the first.
+  /// The object is gone: nothing is saved or loaded for it any more, the other sections keep their ids. missing_key.
+  Expected<void> remove(std::string_view idstr, std::uint32_t instance_id);
+  /// One above the highest instance that is registered under the idstr; 0 for the first.
   std::uint32_t next_instance(std::string_view idstr) const;
 
   std::size_t size() const { return sections_.size(); }
-  /// By section id.
-  const Section& operator[](std::size_t section_id) const { return *sections_[section_id]; }
+  /// By position, 0 to size() - 1, in order of registration and so of section ids.
+  const Section& operator[](std::size_t position) const { return *sections_[position]; }
+  /// Of a section of this table.
+  std::size_t position_of(const Section& section) const;
   const Section* find(std::string_view idstr, std::uint32_t instance_id) const;
 
   /// The described sections from high priority to low, within one priority in order of registration.
@@ -83,10 +87,13 @@ class SectionTable {
   };
 
   Expected<void> add(Section section);
+  void count_instances(std::string_view idstr);
 
   std::vector<std::unique_ptr<Section>> sections_;
   std::unordered_map<Key, const Section*, Hash> by_key_;
+  /// Without an entry when nothing is registered under the idstr.
   std::unordered_map<std::string_view, std::uint32_t> next_instances_;
+  std::uint32_t next_section_id_ = 0;
 };
 
 }  // namespace vcpr::vmstate
