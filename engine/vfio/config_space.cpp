@@ -101,15 +101,16 @@ void ConfigSpace::set_bar_masks() {
   pci::put(bytes_, pci::kRom, 0, 4);
 }
 
-/// An old process may have been the device's second owner and have left it enabled: a guest that starts afresh sees it
-/// off, one that arrives brings its own.
+/// What the host has enabled is no business of the guest's: one that starts afresh sees it off, one that arrives brings
+/// its own.
 void ConfigSpace::set_interrupt_masks() {
   if (msi()) {
     const std::uint32_t control = msi()->offset + 2;
     for (std::uint32_t byte = control; byte < msi()->data() + 2; ++byte) emulated_[byte] = std::byte{0xff};
-    pci::put(writable_, control, pci::kMsiEnable | pci::kMsiVectorsEnabled, 2);
-    compare(control, 2, ~std::uint32_t{pci::kMsiEnable | pci::kMsiVectorsEnabled});
-    pci::put(bytes_, control, pci::get(bytes_, control, 2) & ~(pci::kMsiEnable | pci::kMsiVectorsEnabled), 2);
+    constexpr std::uint32_t kGuests = pci::kMsiEnable | pci::kMsiVectorsEnabled;
+    pci::put(writable_, control, kGuests, 2);
+    compare(control, 2, ~kGuests);
+    pci::put(bytes_, control, pci::get(bytes_, control, 2) & ~kGuests, 2);
     pci::put(writable_, msi()->offset + 4, ~3U, 4);
     if (msi()->wide) pci::put(writable_, msi()->offset + 8, ~0U, 4);
     pci::put(writable_, msi()->data(), ~0U, 2);

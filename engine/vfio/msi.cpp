@@ -33,7 +33,7 @@ void Msi::return_kept() {
 
 std::uint32_t Msi::used() const {
   std::uint32_t vectors = 0;
-  for (const Vector& each : vectors_) vectors += each.is_used() ? 1 : 0;
+  for (const Vector& each : vectors_) vectors += each.is_used() ? 1U : 0U;
   return vectors;
 }
 
