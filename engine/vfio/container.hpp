@@ -5,7 +5,7 @@
 #pragma once
 
 #include <map>
-#include <vector>
+#include <memory>
 
 #include "engine/memory/address_map.hpp"
 
@@ -15,10 +15,11 @@ namespace vcpr::vfio {
 struct DmaMapping {
   std::uint64_t iova = 0;
   std::uint64_t size = 0;
-  os::UserAddr vaddr;                 ///< in this process
+  os::UserAddr vaddr{};               ///< in this process
   memory::RamBlock* block = nullptr;  ///< null: memory of a BAR
   std::uint64_t offset = 0;           ///< in the block
   bool read_only = false;
+  bool vaddr_valid = true;  ///< type1: false from UNMAP VADDR to MAP VADDR
 };
 
 class Container : public memory::MapListener {
@@ -29,19 +30,30 @@ class Container : public memory::MapListener {
 
   /// By iova.
   const std::map<std::uint64_t, DmaMapping>& mappings() const { return mappings_; }
-  /// Offers one range's mappings again: those of a guest IOMMU's window, the populated parts of a block with a discard
-  /// manager, or the range itself. What seed functions vfio_cpr_giommu_remap and
-  /// vfio_cpr_ram_discard_replay_populated do for one section.
+  /// Whether a guest IOMMU's window, or a block with a discard manager, is mapped at this address.
+  bool has_window(std::uint64_t address) const { return windows_.contains(address); }
+  bool has_sparse(std::uint64_t address) const { return sparse_.contains(address); }
+  /// Restores what the books have within the range: the mappings of a guest IOMMU's window, the populated parts of a
+  /// block with a discard manager, or the range itself. Goes on after errors; the first one.
   Expected<void> remap(const memory::FlatRange& range);
 
   Expected<void> added(const memory::FlatRange& range) override;
   Expected<void> removed(const memory::FlatRange& range) override;
 
  protected:
-  Container() = default;
-  /// Asks the kernel. A BAR that cannot be mapped is passed over: peer to peer DMA is an extra.
-  virtual Expected<void> map(const DmaMapping& mapping) = 0;
+  explicit Container(memory::AddressMap& memory);
+  /// Maps every range there is, and from here on what comes; on error nothing stays mapped. Nothing when it listens.
+  Expected<void> listen();
+  /// Hears nothing more and has no books; what the kernel maps stays as it is. The destructor of a container must have
+  /// called it.
+  void forget();
+  void invalidate_books();
+
+  /// Asks the kernel. False: there is no such mapping now, and it is no error, as peer to peer DMA is an extra.
+  virtual Expected<bool> map(const DmaMapping& mapping) = 0;
   virtual Expected<void> unmap(const DmaMapping& mapping) = 0;
+  /// Old side: makes the mapping this process's again.
+  virtual Expected<void> restore(DmaMapping& mapping) = 0;
 
  private:
   class Window;  ///< of a guest IOMMU: listens to it
@@ -49,10 +61,15 @@ class Container : public memory::MapListener {
 
   Expected<void> map_and_note(const DmaMapping& mapping);
   Expected<void> unmap_and_forget(std::uint64_t iova);
+  Expected<void> unmap_within(std::uint64_t address, std::uint64_t size);
+  Expected<void> add_window(const memory::FlatRange& range);
+  Expected<void> add_sparse(const memory::FlatRange& range);
 
+  memory::AddressMap& memory_;
+  bool listening_ = false;
   std::map<std::uint64_t, DmaMapping> mappings_;
-  std::map<std::uint64_t, std::unique_ptr<Window>> windows_;
-  std::map<std::uint64_t, std::unique_ptr<Sparse>> sparse_;
+  std::map<std::uint64_t, std::unique_ptr<Window>> windows_;  ///< by address
+  std::map<std::uint64_t, std::unique_ptr<Sparse>> sparse_;   ///< by address
 };
 
 }  // namespace vcpr::vfio

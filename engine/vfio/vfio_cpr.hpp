@@ -2,12 +2,15 @@
 // where the original used globals, errors are values, and a section hook is a step of a lifecycle::Participant.
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 #include "engine/lifecycle/blockers.hpp"
 #include "engine/lifecycle/participants.hpp"
 #include "engine/store/cpr_state_description.hpp"
 #include "engine/vfio/vm.hpp"
+#include "engine/vmstate/sections/iommufd.hpp"
+#include "engine/vmstate/sections/vfio_container.hpp"
 #include "engine/vmstate/sections/vfio_cpr_pci.hpp"
 
 namespace vcpr::vfio {
@@ -24,14 +27,23 @@ class Type1Container;
 struct VFIOContainerCPR {
   lifecycle::BlockerId blocker = 0;
   bool vaddr_unmapped = false;  ///< vaddrs are invalid in the kernel
+  vmstate::VfioContainerSection section;
+  std::optional<std::uint32_t> instance;  ///< of the section, by order of creation
   std::unique_ptr<lifecycle::Participant> transfer_notifier;
   std::unique_ptr<lifecycle::Participant> reboot_notifier;
+};
+
+/// What CPR keeps of an iommufd.
+struct VFIOIommufdCPR {
+  lifecycle::BlockerId blocker = 0;
+  vmstate::IommufdSection section;
+  std::optional<std::uint32_t> instance;  ///< of the section, by order of creation
+  std::unique_ptr<lifecycle::Participant> transfer_notifier;
 };
 
 /// What CPR keeps of a device.
 struct VFIODeviceCPR {
   lifecycle::BlockerId mdev_blocker = 0;
-  lifecycle::BlockerId id_blocker = 0;
   std::uint32_t hwpt_id = 0;
   std::uint32_t ioas_id = 0;
 };
@@ -52,7 +64,7 @@ void vfio_legacy_cpr_unregister_container(Vm& vm, Type1Container& container);
 Expected<void> vfio_cpr_reboot_notifier(const Vm& vm);
 /// True when `fd`, which came for `group`, is another descriptor of the container's own file: it is closed, and the
 /// group's entry becomes the container's. False: another container. os_error.
-Expected<bool> vfio_cpr_container_match(Vm& vm, Type1Container& container, Group& group, int fd);
+Expected<bool> vfio_cpr_container_match(Vm& vm, const Type1Container& container, const Group& group, int fd);
 /// The descriptor in the table, or in a fresh or old process the kernel's (VFIO_GROUP_GET_DEVICE_FD), then saved.
 /// `name` may end in " vf_token=UUID". Incoming: missing_key, never a second opening.
 Expected<int> vfio_cpr_group_get_device_fd(Vm& vm, int group_fd, std::string_view name);
