@@ -12,6 +12,7 @@
 
 namespace vcpr::vfio {
 
+class Bars;
 class ConfigSpace;
 class Interrupts;
 
@@ -69,21 +70,35 @@ class PciDevice {
   const std::string& name() const;
   const PciOptions& options() const { return options_; }
   Device& device() { return *device_; }
-  Vm& vm() { return vm_; }
+  Vm& vm() const { return vm_; }
+  DeviceEvents& events() const { return events_; }
   ConfigSpace& config() { return *config_; }
+  const ConfigSpace& config() const { return *config_; }
+  Bars& bars() { return *bars_; }
   Interrupts& interrupts() { return *interrupts_; }
+  /// "0000:00:05.0/vfio-cpr-pci"
+  std::string section_name() const;
+  void fill_section();
   /// What the section carries: filled when the device lets go, and by a load.
   vmstate::VfioCprPci section;
   VFIOPCICPR cpr;
 
  private:
+  /// Who answers a trapped access to a BAR.
+  enum class Trapped : std::uint8_t { device, table, pending };
+
   PciDevice(Vm& vm, std::unique_ptr<Device> device, PciOptions options, DeviceEvents& events);
+
+  Expected<void> build();
+  Expected<void> check_ours(std::string_view what) const;
+  Trapped trapped(std::uint32_t bar, std::uint64_t offset, std::uint64_t bytes) const;
 
   Vm& vm_;
   std::unique_ptr<Device> device_;
   PciOptions options_;
   DeviceEvents& events_;
   std::unique_ptr<ConfigSpace> config_;
+  std::unique_ptr<Bars> bars_;
   std::unique_ptr<Interrupts> interrupts_;
 };
 
