@@ -27,6 +27,8 @@ class Modes {
 
 /// The modes in which descriptors and memory cross over.
 inline constexpr Modes kTransferAndExec{Mode::cpr_transfer, Mode::cpr_exec};
+/// For what has a section: whatever the mode, it is saved.
+inline constexpr Modes kEveryMode{Mode::normal, Mode::cpr_reboot, Mode::cpr_transfer, Mode::cpr_exec};
 
 /// Whether this VM is being built from what an old process left: none once the guest may run.
 enum class Incoming : std::uint8_t { none, transfer, exec };
