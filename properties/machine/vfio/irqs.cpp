@@ -258,7 +258,7 @@ os::Result<int> get_irq_info(Context& context, VfioDevice& device, void* argumen
     info->flags |= abi::vfio_irq_info_maskable | abi::vfio_irq_info_automasked;
   else if (!can_grow)
     info->flags |= abi::vfio_irq_info_noresize;
-  if (auto written = copy_out(context, argument, &*info, kInfoBytes); !written) return std::unexpected(written.error());
+  if (auto written = copy_out(context, argument, *info, kInfoBytes); !written) return std::unexpected(written.error());
   return 0;
 }
 

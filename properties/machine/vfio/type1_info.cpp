@@ -77,10 +77,10 @@ os::Result<int> Type1::get_info(Context& context, void* argument) const {
   } else {
     info.cap_offset = sizeof info;
     auto* tail = static_cast<std::byte*>(argument) + sizeof info;
-    if (auto done = copy_out(context, tail, bytes.data(), bytes.size()); !done) return std::unexpected(done.error());
+    if (auto done = copy_out(context, tail, bytes); !done) return std::unexpected(done.error());
   }
   const std::size_t room = std::min<std::size_t>(asked->argsz, sizeof info);
-  if (auto done = copy_out(context, argument, &info, room); !done) return std::unexpected(done.error());
+  if (auto done = copy_out(context, argument, info, room); !done) return std::unexpected(done.error());
   return 0;
 }
 

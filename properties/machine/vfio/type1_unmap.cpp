@@ -50,7 +50,7 @@ os::Result<int> Type1::unmap_dma(Context& context, void* argument) {
   const auto bytes = unmap(context, *wanted, bitmap);
   if (!bytes) return std::unexpected(bytes.error());
   wanted->size = *bytes;
-  if (auto done = copy_out(context, argument, &*wanted, sizeof *wanted); !done) return std::unexpected(done.error());
+  if (auto done = copy_out(context, argument, *wanted); !done) return std::unexpected(done.error());
   return 0;
 }
 
