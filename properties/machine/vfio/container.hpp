@@ -20,7 +20,7 @@ class Container final : public FileObject, public GroupBacking {
   void unuse_device(Machine::Impl& machine, GroupFile& group, VfioDevice& device) override;
 
  private:
-  os::Result<int> check_extension(std::uint64_t extension) const;
+  os::Result<int> check_extension(const Switches& switches, std::uint64_t extension) const;
   os::Result<int> set_iommu(Context& context, std::uint64_t type);
   void free_when_unused(Machine::Impl& machine);
 

@@ -29,6 +29,7 @@ os::Result<int> Type1::ioctl(Context& context, std::uint64_t request, void* argu
     case abi::request::vfio_iommu_unmap_dma:
       return unmap_dma(context, argument);
     case abi::request::vfio_iommu_dirty_pages:
+      if (!machine_.switches.dirty_tracking) return std::unexpected(Errno::enotty);
       return dirty_pages(context, argument);
     default:
       return std::unexpected(Errno::enotty);

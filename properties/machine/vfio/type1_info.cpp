@@ -57,7 +57,7 @@ os::Result<int> Type1::get_info(Context& context, void* argument) const {
   abi::vfio_iommu_type1_info_cap_migration migration;
   migration.pgsize_bitmap = kPageBytes;
   migration.max_dirty_bitmap_size = kMaxDirtyBitmapBytes;
-  chain.add(migration, abi::vfio_iommu_type1_info_cap_migration_id);
+  if (machine_.switches.dirty_tracking) chain.add(migration, abi::vfio_iommu_type1_info_cap_migration_id);
   abi::vfio_iommu_type1_info_dma_avail available;
   available.avail = dma_available_;
   chain.add(available, abi::vfio_iommu_type1_info_dma_avail_id);
