@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include "engine/os/abi/iommufd.hpp"
 #include "engine/os/abi/kvm.hpp"
@@ -82,6 +83,9 @@ class Player {
     if (step.op == DeviceOp::read_counter) return told(read_counter(k, event(step.a)));
     return told(write_counter(k, event(step.a), step.b % 4));
   }
+
+  /// Injecting and unmasking through an eventfd can wait for a worker of the kernel.
+  void settle() { (void)k.poll({}, {k.now() + 2'000'000}); }
 
   World& here;
   os::Kernel& k;
@@ -306,23 +310,48 @@ class InterruptPlayer final : public Player {
     make_events();
     std::string name = host_.address;
     device_ = static_cast<int>(outcome(k.ioctl(container_.group, request::vfio_group_get_device_fd, name.data())));
+    start_driver();
+    lower_line();  // an edu cannot be reset: what the sequence before it left
   }
 
   std::string play(const DeviceCall& step) override {
+    std::string line = play_call(step);
+    if (has_unmask_event_ && step.op != DeviceOp::read_counter) settle();
+    return line;
+  }
+
+ private:
+  std::string play_call(const DeviceCall& step) {
     switch (step.op) {
       case DeviceOp::set_irqs:
         return told(set_irqs(step));
       case DeviceOp::raise:
         return told(raise(step.a % 3 != 0, 1 + step.b % 3));
       case DeviceOp::reset:
-        // A function reset takes the real device a tenth of a second.
-        return step.a % 8 == 0 ? told(call_by_value(k, device_, request::vfio_device_reset)) : "left";
+        return reset(step.a);
       default:
         return play_counter(step);
     }
   }
 
- private:
+  std::string reset(std::uint32_t choice) {
+    if (choice % 8 != 0) return "left";  // a function reset takes the real device a tenth of a second
+    const Outcome done = call_by_value(k, device_, request::vfio_device_reset);
+    start_driver();
+    return told(done);
+  }
+
+  /// Without this no message leaves the device: bus mastering, and the igb's causes, one a vector.
+  void start_driver() {
+    constexpr std::uint64_t kCommand = (std::uint64_t{abi::vfio_pci_config_region_index} << 40) + 4;
+    constexpr std::uint16_t kMemoryAndMaster = 6;
+    (void)k.pwrite(device_, std::as_bytes(std::span(&kMemoryAndMaster, 1)), kCommand);
+    constexpr std::array<std::pair<std::uint64_t, std::uint32_t>, 3> kIgb{
+        {{0x1514, 0x10}, {0x152c, 0x3ff}, {0x1524, 0x3ff}}};  // GPIE, EIAC, EIMS
+    if (on_igb_)
+      for (const auto& [offset, value] : kIgb) (void)write_register(offset, value);
+  }
+
   /// Valid combinations mostly: few indices, both edges of a count, every kind of payload.
   Outcome set_irqs(const DeviceCall& step) {
     struct {
@@ -348,7 +377,30 @@ class InterruptPlayer final : public Player {
       argument.payload.fill(std::byte{1});
       argument.payload[step.c % 4] = std::byte{0};
     }
-    return call(k, device_, request::vfio_device_set_irqs, argument);
+    return set_irqs(argument.head, argument);
+  }
+
+  template <class Argument>
+  Outcome set_irqs(const abi::vfio_irq_set& head, Argument& argument) {
+    constexpr std::uint32_t kTrigger = abi::vfio_irq_set_data_eventfd | abi::vfio_irq_set_action_trigger;
+    constexpr std::uint32_t kDisable = abi::vfio_irq_set_data_none | abi::vfio_irq_set_action_trigger;
+    constexpr std::uint32_t kUnmaskEvent = abi::vfio_irq_set_data_eventfd | abi::vfio_irq_set_action_unmask;
+    const bool triggers = head.index == abi::vfio_pci_intx_irq_index && head.flags == kTrigger;
+    if (triggers && !line_requested_) lower_line();
+    const Outcome done = call(k, device_, request::vfio_device_set_irqs, argument);
+    if (done != 0 || head.index != abi::vfio_pci_intx_irq_index) return done;
+    if (triggers) line_requested_ = true;
+    if (head.flags == kDisable && head.count == 0) line_requested_ = false;
+    if (head.flags == kUnmaskEvent) has_unmask_event_ = true;
+    return done;
+  }
+
+  /// The IOAPIC of QEMU's board (hw/intc/ioapic.c) forgets a level that rose before Linux asked for the interrupt,
+  /// while its entry was masked and of an edge; a real one shows it, and so does the machine: what INTx is enabled on
+  /// is low.
+  void lower_line() {
+    constexpr std::uint32_t kAll = ~std::uint32_t{0};
+    if (!on_igb_) (void)raise(false, kAll);
   }
 
   /// Through a register: edu sets or acknowledges causes, igb raises its vectors.
@@ -357,12 +409,18 @@ class InterruptPlayer final : public Player {
     constexpr std::uint64_t kEduAcknowledge = 0x64;
     constexpr std::uint64_t kIgbEics = 0x1520;
     const std::uint64_t offset = on_igb_ ? kIgbEics : sets ? kEduRaise : kEduAcknowledge;
-    return outcome(k.pwrite(device_, std::as_bytes(std::span(&causes, 1)), offset));
+    return write_register(offset, causes);
+  }
+
+  Outcome write_register(std::uint64_t offset, std::uint32_t value) {
+    return outcome(k.pwrite(device_, std::as_bytes(std::span(&value, 1)), offset));
   }
 
   HostDevice host_;
   Container container_;
   bool on_igb_;
+  bool line_requested_ = false;    // INTx is enabled
+  bool has_unmask_event_ = false;  // or had one
   int device_ = -1;
 };
 
@@ -418,9 +476,6 @@ class IrqfdPlayer final : public Player {
     int fd = -1;
     int vcpu = -1;
   };
-
-  /// Injection can wait for a worker of the kernel.
-  void settle() { (void)k.poll({}, {k.now() + 2'000'000}); }
 
   Outcome irqfd(const Vm& vm, const DeviceCall& step, std::uint32_t flags) {
     abi::kvm_irqfd argument{.fd = static_cast<std::uint32_t>(step.a % 23 == 0 ? -1 : event(step.a)),

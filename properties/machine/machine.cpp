@@ -116,6 +116,8 @@ void hash_device(Hasher& hasher, const VfioDevice& device) {
   hasher.word(static_cast<std::uint64_t>(irqs.mode));
   hasher.word(irqs.intx_masked);
   hasher.word(irqs.intx_disabled);
+  hasher.word(irqs.msi_requested);
+  hasher.word(irqs.msi_held);
   hasher.word(device.function.line);
   hasher.word(device.function.due);
   for (const Description* each : {irqs.intx, irqs.unmask.eventfd, irqs.error, irqs.request})

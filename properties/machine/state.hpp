@@ -48,7 +48,7 @@ struct Signal {
 /// Where an interrupt of a device has got to.
 enum class InterruptStage : std::uint8_t {
   raised,     ///< by the function
-  pending,    ///< in the function, behind a masked vector or a masked line
+  pending,    ///< in the function, behind a masked vector or a masked line; in the host, before its first handler
   merged,     ///< into one that was pending there
   signalled,  ///< to the eventfd of its trigger
   lost        ///< the host had nobody for it, or the function may not send it

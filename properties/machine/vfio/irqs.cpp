@@ -177,6 +177,7 @@ os::Result<void> set_vector(Context& context, VfioDevice& device, std::uint32_t 
   const auto trigger = find_eventfd(context, fd);
   if (!trigger) return std::unexpected(trigger.error());
   irqs.vectors[vector] = *trigger;
+  irqs.msi_requested = irqs.mode == IrqMode::msi;
   flush_interrupts(device.function);
   return {};
 }
