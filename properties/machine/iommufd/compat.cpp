@@ -165,7 +165,7 @@ os::Result<int> compat_ioctl(Context& context, IommufdContext& iommufd, std::uin
 os::Result<void> IommufdContext::attach_group(Context& context, GroupFile&) {
   acquire(file_of(context.machine, *this));
   if (compat_ioas != nullptr) return {};
-  compat_ioas = context.machine.arena.make<Ioas>();
+  compat_ioas = context.machine.arena.make<Ioas>(++context.machine.iova_spaces);
   objects.insert(*compat_ioas);
   return {};
 }

@@ -222,7 +222,7 @@ os::Result<int> create_vm(Context& context, std::uint64_t type) {
 
 void hash_vm(Hasher& hasher, const KvmVm& vm) {
   hasher.word(std::uint64_t{vm.description} << 32 | vm.references);
-  hasher.word(vm.routes.count);
+  hasher.bytes(std::as_bytes(std::span(vm.routes.routes, vm.routes.count)));
   hasher.bytes(std::as_bytes(std::span(&vm.ioapic.state, 1)));
   hasher.bytes(std::as_bytes(std::span(vm.pic.chips)));
   for (const Vcpu* each = vm.vcpus; each != nullptr; each = each->next) {

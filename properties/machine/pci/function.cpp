@@ -111,6 +111,9 @@ void flush_interrupts(PciFunction& function) {
 }
 
 void reset_function(PciFunction& function) {
+  Machine::Impl& machine = function.machine;
+  machine.device_changes.append(machine.arena,
+                                {machine.current_call, function.device->number, DeviceChangeKind::reset, 0, 0});
   function.due = kNever;
   for (std::uint32_t vector = 0; vector < kMaxVectors; ++vector)
     if (const std::uint64_t serial = std::exchange(function.pending[vector], 0); serial != 0)
