@@ -138,8 +138,8 @@ void hash_mappings(Hasher& hasher, const Machine::Impl& machine) {
     for (const std::uint64_t word :
          {std::uint64_t{each.space}, each.iova, each.size, each.memory, each.page, each.vaddr})
       hasher.word(word);
-    hasher.word(each.may_read | each.may_write << 1 | each.is_pinned << 2 | each.vaddr_valid << 3 |
-                each.owner_alive << 4);
+    for (const bool bit : {each.may_read, each.may_write, each.is_pinned, each.vaddr_valid, each.owner_alive})
+      hasher.word(bit);
     hasher.word(each.owner != nullptr ? each.owner->pid() : 0);
   }
 }
