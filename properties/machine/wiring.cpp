@@ -1,6 +1,7 @@
 #include "properties/machine/wiring.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/os/abi/vfio.hpp"
 #include "properties/machine/iommufd/device.hpp"
@@ -97,7 +98,7 @@ std::vector<MappingFact> mappings(const Machine::Impl& machine) {
     for (const IommufdObject* object = iommufd_of(*each).objects.first(); object != nullptr; object = object->next)
       if (object->kind == ObjectKind::ioas) add_ioas(facts, static_cast<const Ioas&>(*object));
   }
-  std::ranges::stable_sort(facts, {}, &MappingFact::space);
+  std::ranges::sort(facts, {}, [](const MappingFact& each) { return std::pair(each.space, each.iova); });
   return facts;
 }
 
