@@ -334,6 +334,11 @@ class InterruptPlayer final : public Player {
     }
   }
 
+  struct IrqSet {
+    abi::vfio_irq_set head;
+    std::array<int, 8> fds{};
+  };
+
   std::string reset(std::uint32_t choice) {
     if (choice % 8 != 0) return "left";  // a function reset takes the real device a tenth of a second
     const Outcome done = call_by_value(k, device_, request::vfio_device_reset);
@@ -354,10 +359,7 @@ class InterruptPlayer final : public Player {
 
   /// Valid combinations mostly: few indices, both edges of a count, every kind of payload.
   Outcome set_irqs(const DeviceCall& step) {
-    struct {
-      abi::vfio_irq_set head;
-      std::array<std::byte, 32> payload{};
-    } argument{};
+    IrqSet argument;
     const bool odd = step.c % 17 == 0;
     const std::uint32_t index = odd ? step.a % 6 : on_igb_ ? step.a % 5 : std::array{0u, 1u, 4u}[step.a % 3];
     const std::uint32_t actions = std::array{8u, 0x10u, 0x20u, 0x20u, 0x20u, 0x20u}[step.c / 32 % 6];
@@ -367,31 +369,40 @@ class InterruptPlayer final : public Player {
                      .start = step.a / 8 % 7 == 0 ? step.a / 64 % 12 : 0,
                      .count = step.b / 4 % 5 == 0 ? 0 : 1 + step.b / 32 % (on_igb_ && index == 2 ? 4 : 1)};
     if ((argument.head.flags & abi::vfio_irq_set_data_eventfd) != 0) {
-      std::array<int, 8> fds;
-      for (std::size_t i = 0; i < fds.size(); ++i) {
+      for (std::size_t i = 0; i < argument.fds.size(); ++i) {
         const std::uint32_t choice = step.c / 4 + static_cast<std::uint32_t>(i) * 7;
-        fds[i] = choice % 6 == 0 ? -1 : choice % 31 == 0 ? 999 : event(choice);
+        argument.fds[i] = choice % 6 == 0 ? -1 : choice % 31 == 0 ? 999 : event(choice);
       }
-      std::memcpy(argument.payload.data(), fds.data(), sizeof fds);
     } else {
-      argument.payload.fill(std::byte{1});
-      argument.payload[step.c % 4] = std::byte{0};
+      argument.fds.fill(0x01010101 & ~(1 << step.c % 4 * 8));  // bools
     }
-    return set_irqs(argument.head, argument);
+    return argument.head.index == abi::vfio_pci_intx_irq_index ? set_intx(argument) : set(argument);
   }
 
-  template <class Argument>
-  Outcome set_irqs(const abi::vfio_irq_set& head, Argument& argument) {
+  Outcome set(IrqSet& argument) { return call(k, device_, request::vfio_device_set_irqs, argument); }
+
+  /// A trigger that is its own unmask eventfd keeps Linux's workers busy for as long as the line is up, and what comes
+  /// of another call meanwhile is a race: nobody is asked for it.
+  Outcome set_intx(IrqSet& argument) {
     constexpr std::uint32_t kTrigger = abi::vfio_irq_set_data_eventfd | abi::vfio_irq_set_action_trigger;
+    constexpr std::uint32_t kUnmask = abi::vfio_irq_set_data_eventfd | abi::vfio_irq_set_action_unmask;
     constexpr std::uint32_t kDisable = abi::vfio_irq_set_data_none | abi::vfio_irq_set_action_trigger;
-    constexpr std::uint32_t kUnmaskEvent = abi::vfio_irq_set_data_eventfd | abi::vfio_irq_set_action_unmask;
-    const bool triggers = head.index == abi::vfio_pci_intx_irq_index && head.flags == kTrigger;
-    if (triggers && !line_requested_) lower_line();
-    const Outcome done = call(k, device_, request::vfio_device_set_irqs, argument);
-    if (done != 0 || head.index != abi::vfio_pci_intx_irq_index) return done;
-    if (triggers) line_requested_ = true;
-    if (head.flags == kDisable && head.count == 0) line_requested_ = false;
-    if (head.flags == kUnmaskEvent) has_unmask_event_ = true;
+    const std::uint32_t flags = argument.head.flags;
+    int& fd = argument.fds.front();
+    if (fd == (flags == kTrigger ? unmask_ : flags == kUnmask ? trigger_ : -1)) fd = -1;
+    if (flags == kTrigger && !line_requested_) lower_line();
+    const Outcome done = set(argument);
+    if (done != 0) return done;
+    if (flags == kTrigger) {
+      line_requested_ = true;
+      trigger_ = fd;
+    } else if (flags == kUnmask) {
+      unmask_ = fd;
+      has_unmask_event_ = true;
+    } else if (flags == kDisable && argument.head.count == 0) {
+      line_requested_ = false;
+      trigger_ = unmask_ = -1;
+    }
     return done;
   }
 
@@ -421,6 +432,8 @@ class InterruptPlayer final : public Player {
   bool on_igb_;
   bool line_requested_ = false;    // INTx is enabled
   bool has_unmask_event_ = false;  // or had one
+  int trigger_ = -1;               // of INTx
+  int unmask_ = -1;
   int device_ = -1;
 };
 
