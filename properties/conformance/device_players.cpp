@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include "engine/os/abi/iommufd.hpp"
 #include "engine/os/abi/kvm.hpp"
@@ -82,6 +83,9 @@ class Player {
     if (step.op == DeviceOp::read_counter) return told(read_counter(k, event(step.a)));
     return told(write_counter(k, event(step.a), step.b % 4));
   }
+
+  /// Injecting and unmasking through an eventfd can wait for a worker of the kernel.
+  void settle() { (void)k.poll({}, {k.now() + 2'000'000}); }
 
   World& here;
   os::Kernel& k;
@@ -306,29 +310,56 @@ class InterruptPlayer final : public Player {
     make_events();
     std::string name = host_.address;
     device_ = static_cast<int>(outcome(k.ioctl(container_.group, request::vfio_group_get_device_fd, name.data())));
+    start_driver();
+    lower_line();  // an edu cannot be reset: what the sequence before it left
   }
 
   std::string play(const DeviceCall& step) override {
+    std::string line = play_call(step);
+    if (has_unmask_event_ && step.op != DeviceOp::read_counter) settle();
+    return line;
+  }
+
+ private:
+  std::string play_call(const DeviceCall& step) {
     switch (step.op) {
       case DeviceOp::set_irqs:
         return told(set_irqs(step));
       case DeviceOp::raise:
         return told(raise(step.a % 3 != 0, 1 + step.b % 3));
       case DeviceOp::reset:
-        // A function reset takes the real device a tenth of a second.
-        return step.a % 8 == 0 ? told(call_by_value(k, device_, request::vfio_device_reset)) : "left";
+        return reset(step.a);
       default:
         return play_counter(step);
     }
   }
 
- private:
+  struct IrqSet {
+    abi::vfio_irq_set head;
+    std::array<int, 8> fds{};
+  };
+
+  std::string reset(std::uint32_t choice) {
+    if (choice % 8 != 0) return "left";  // a function reset takes the real device a tenth of a second
+    const Outcome done = call_by_value(k, device_, request::vfio_device_reset);
+    start_driver();
+    return told(done);
+  }
+
+  /// Without this no message leaves the device: bus mastering, and the igb's causes, one a vector.
+  void start_driver() {
+    constexpr std::uint64_t kCommand = (std::uint64_t{abi::vfio_pci_config_region_index} << 40) + 4;
+    constexpr std::uint16_t kMemoryAndMaster = 6;
+    (void)k.pwrite(device_, std::as_bytes(std::span(&kMemoryAndMaster, 1)), kCommand);
+    constexpr std::array<std::pair<std::uint64_t, std::uint32_t>, 3> kIgb{
+        {{0x1514, 0x10}, {0x152c, 0x3ff}, {0x1524, 0x3ff}}};  // GPIE, EIAC, EIMS
+    if (on_igb_)
+      for (const auto& [offset, value] : kIgb) (void)write_register(offset, value);
+  }
+
   /// Valid combinations mostly: few indices, both edges of a count, every kind of payload.
   Outcome set_irqs(const DeviceCall& step) {
-    struct {
-      abi::vfio_irq_set head;
-      std::array<std::byte, 32> payload{};
-    } argument{};
+    IrqSet argument;
     const bool odd = step.c % 17 == 0;
     const std::uint32_t index = odd ? step.a % 6 : on_igb_ ? step.a % 5 : std::array{0u, 1u, 4u}[step.a % 3];
     const std::uint32_t actions = std::array{8u, 0x10u, 0x20u, 0x20u, 0x20u, 0x20u}[step.c / 32 % 6];
@@ -338,17 +369,49 @@ class InterruptPlayer final : public Player {
                      .start = step.a / 8 % 7 == 0 ? step.a / 64 % 12 : 0,
                      .count = step.b / 4 % 5 == 0 ? 0 : 1 + step.b / 32 % (on_igb_ && index == 2 ? 4 : 1)};
     if ((argument.head.flags & abi::vfio_irq_set_data_eventfd) != 0) {
-      std::array<int, 8> fds;
-      for (std::size_t i = 0; i < fds.size(); ++i) {
+      for (std::size_t i = 0; i < argument.fds.size(); ++i) {
         const std::uint32_t choice = step.c / 4 + static_cast<std::uint32_t>(i) * 7;
-        fds[i] = choice % 6 == 0 ? -1 : choice % 31 == 0 ? 999 : event(choice);
+        argument.fds[i] = choice % 6 == 0 ? -1 : choice % 31 == 0 ? 999 : event(choice);
       }
-      std::memcpy(argument.payload.data(), fds.data(), sizeof fds);
     } else {
-      argument.payload.fill(std::byte{1});
-      argument.payload[step.c % 4] = std::byte{0};
+      argument.fds.fill(0x01010101 & ~(1 << step.c % 4 * 8));  // bools
     }
-    return call(k, device_, request::vfio_device_set_irqs, argument);
+    return argument.head.index == abi::vfio_pci_intx_irq_index ? set_intx(argument) : set(argument);
+  }
+
+  Outcome set(IrqSet& argument) { return call(k, device_, request::vfio_device_set_irqs, argument); }
+
+  /// A trigger that is its own unmask eventfd keeps Linux's workers busy for as long as the line is up, and what comes
+  /// of another call meanwhile is a race: nobody is asked for it.
+  Outcome set_intx(IrqSet& argument) {
+    constexpr std::uint32_t kTrigger = abi::vfio_irq_set_data_eventfd | abi::vfio_irq_set_action_trigger;
+    constexpr std::uint32_t kUnmask = abi::vfio_irq_set_data_eventfd | abi::vfio_irq_set_action_unmask;
+    constexpr std::uint32_t kDisable = abi::vfio_irq_set_data_none | abi::vfio_irq_set_action_trigger;
+    const std::uint32_t flags = argument.head.flags;
+    int& fd = argument.fds.front();
+    if (fd == (flags == kTrigger ? unmask_ : flags == kUnmask ? trigger_ : -1)) fd = -1;
+    if (flags == kTrigger && !line_requested_) lower_line();
+    const Outcome done = set(argument);
+    if (done != 0) return done;
+    if (flags == kTrigger) {
+      line_requested_ = true;
+      trigger_ = fd;
+    } else if (flags == kUnmask) {
+      unmask_ = fd;
+      has_unmask_event_ = true;
+    } else if (flags == kDisable && argument.head.count == 0) {
+      line_requested_ = false;
+      trigger_ = unmask_ = -1;
+    }
+    return done;
+  }
+
+  /// The IOAPIC of QEMU's board (hw/intc/ioapic.c) forgets a level that rose before Linux asked for the interrupt,
+  /// while its entry was masked and of an edge; a real one shows it, and so does the machine: what INTx is enabled on
+  /// is low.
+  void lower_line() {
+    constexpr std::uint32_t kAll = ~std::uint32_t{0};
+    if (!on_igb_) (void)raise(false, kAll);
   }
 
   /// Through a register: edu sets or acknowledges causes, igb raises its vectors.
@@ -357,12 +420,20 @@ class InterruptPlayer final : public Player {
     constexpr std::uint64_t kEduAcknowledge = 0x64;
     constexpr std::uint64_t kIgbEics = 0x1520;
     const std::uint64_t offset = on_igb_ ? kIgbEics : sets ? kEduRaise : kEduAcknowledge;
-    return outcome(k.pwrite(device_, std::as_bytes(std::span(&causes, 1)), offset));
+    return write_register(offset, causes);
+  }
+
+  Outcome write_register(std::uint64_t offset, std::uint32_t value) {
+    return outcome(k.pwrite(device_, std::as_bytes(std::span(&value, 1)), offset));
   }
 
   HostDevice host_;
   Container container_;
   bool on_igb_;
+  bool line_requested_ = false;    // INTx is enabled
+  bool has_unmask_event_ = false;  // or had one
+  int trigger_ = -1;               // of INTx
+  int unmask_ = -1;
   int device_ = -1;
 };
 
@@ -418,9 +489,6 @@ class IrqfdPlayer final : public Player {
     int fd = -1;
     int vcpu = -1;
   };
-
-  /// Injection can wait for a worker of the kernel.
-  void settle() { (void)k.poll({}, {k.now() + 2'000'000}); }
 
   Outcome irqfd(const Vm& vm, const DeviceCall& step, std::uint32_t flags) {
     abi::kvm_irqfd argument{.fd = static_cast<std::uint32_t>(step.a % 23 == 0 ? -1 : event(step.a)),

@@ -18,6 +18,8 @@ constexpr std::array<std::string_view, kDeviceOps> kNames = {
     "write_counter", "raise",        "reset",      "assign",      "deassign",       "route",        "signal_msi",
     "requested"};
 
+constexpr std::array<std::string_view, kDeviceThemes> kThemeNames = {"type1", "iommufd", "interrupts", "irqfds"};
+
 constexpr std::array kType1 = {
     DeviceOp::map,          DeviceOp::map,       DeviceOp::map,         DeviceOp::unmap, DeviceOp::unmap,
     DeviceOp::unmap_vaddr,  DeviceOp::map_vaddr, DeviceOp::map_vaddr,   DeviceOp::dirty, DeviceOp::attach_group,
@@ -56,7 +58,48 @@ std::uint32_t next(std::uint64_t& state) {
   return static_cast<std::uint32_t>((mixed ^ (mixed >> 31)) >> 16);
 }
 
+/// A line that begins with a value, here or in a child, tells of success; one with a name, of its errno.
+bool succeeded(std::string_view line) {
+  constexpr std::string_view kInChild = "child ";
+  if (line.starts_with(kInChild)) line.remove_prefix(kInChild.size());
+  return line.starts_with("set") || (!line.empty() && line.front() >= '0' && line.front() <= '9');
+}
+
 }  // namespace
+
+std::string_view name(DeviceTheme theme) {
+  return kThemeNames[static_cast<std::size_t>(theme)];
+}
+
+void DeviceOpCounts::add(const DeviceSequence& sequence, const std::vector<std::string>& told) {
+  auto& counts = counts_[static_cast<std::size_t>(sequence.theme)];
+  for (const DeviceOp each : ops_of(sequence.theme)) counts[static_cast<std::size_t>(each)].is_played = true;
+  for (std::size_t i = 0; i < std::min(told.size(), sequence.calls.size()); ++i) {
+    Count& count = counts[static_cast<std::size_t>(sequence.calls[i].op)];
+    ++count.tried;
+    if (succeeded(told[i])) ++count.succeeded;
+  }
+}
+
+template <class Wanted>
+std::string DeviceOpCounts::lines(Wanted wanted) const {
+  std::string text;
+  for (std::size_t theme = 0; theme < kDeviceThemes; ++theme)
+    for (std::size_t op = 0; op < kDeviceOps; ++op) {
+      const Count& count = counts_[theme][op];
+      if (!count.is_played || !wanted(count)) continue;
+      text += "  " + std::string(kThemeNames[theme]) + " " + std::string(kNames[op]) + ": ";
+      text += std::to_string(count.tried) + " tried, " + std::to_string(count.succeeded) + " succeeded\n";
+    }
+  return text;
+}
+
+std::string DeviceOpCounts::table() const {
+  return lines([](const Count&) { return true; });
+}
+std::string DeviceOpCounts::futile() const {
+  return lines([](const Count& count) { return count.succeeded == 0; });
+}
 
 DeviceSequence generate_device_sequence(std::uint64_t seed, std::size_t length) {
   constexpr std::uint32_t kOperands = 0x10000;
@@ -93,26 +136,33 @@ DeviceDifference compare_device_sequence(const DeviceSequence& sequence) {
   return sides;
 }
 
-std::string explain_device_difference(DeviceSequence sequence) {
+namespace {
+
+std::string text_of(const DeviceSequence& sequence, const DeviceDifference& sides) {
+  std::string text;
+  for (std::size_t i = 0; i <= sides.call && i < sequence.calls.size(); ++i) {
+    text += "  " + print(sequence.calls[i]) + " = " + sides.simulated[i];
+    if (sides.simulated[i] != sides.real[i]) text += "   <-- Linux: " + sides.real[i];
+    text += "\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string explain_device_difference(DeviceSequence sequence, const DeviceDifference& seen) {
   const auto differs = [](const DeviceSequence& each) {
     return compare_device_sequence(each).call < each.calls.size();
   };
   const std::size_t needed = compare_device_sequence(sequence).call + 1;
-  if (needed > sequence.calls.size()) return "no difference when played again\n";
+  if (needed > sequence.calls.size()) return text_of(sequence, seen) + "  no difference when played again\n";
   sequence.calls.resize(needed);
   for (std::size_t i = sequence.calls.size(); i-- > 0;) {
     DeviceSequence shorter = sequence;
     shorter.calls.erase(shorter.calls.begin() + static_cast<std::ptrdiff_t>(i));
     if (differs(shorter)) sequence = std::move(shorter);
   }
-  const DeviceDifference sides = compare_device_sequence(sequence);
-  std::string text;
-  for (std::size_t i = 0; i < sequence.calls.size(); ++i) {
-    text += "  " + print(sequence.calls[i]) + " = " + sides.simulated[i];
-    if (sides.simulated[i] != sides.real[i]) text += "   <-- Linux: " + sides.real[i];
-    text += "\n";
-  }
-  return text;
+  return text_of(sequence, compare_device_sequence(sequence));
 }
 
 }  // namespace vcpr::conformance

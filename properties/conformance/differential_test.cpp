@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "properties/conformance/call_sequence.hpp"
+#include "properties/conformance/device_sequence.hpp"
 #include "properties/conformance/linux_world.hpp"
 
 namespace vcpr::conformance {
@@ -66,6 +67,18 @@ TEST(Differential, SequencesReachTheSuccessOfEveryCall) {
   constexpr std::uint32_t kOften = 30;
   for (std::size_t op = 0; op < kOps; ++op)
     EXPECT_GE(succeeded[op], kOften) << print({static_cast<Op>(op), 0, 0, 0, {}});
+}
+
+/// The same for the sequences that ci/real-kernel compares; sides other than this one are there.
+TEST(Differential, DeviceSequencesReachTheSuccessOfEveryKindOfCall) {
+  constexpr std::uint64_t kDeviceSequences = 200;
+  constexpr std::size_t kDeviceSteps = 100;
+  DeviceOpCounts counts;
+  for (std::uint64_t seed = 1; seed <= kDeviceSequences; ++seed) {
+    const DeviceSequence sequence = generate_device_sequence(seed, kDeviceSteps);
+    counts.add(sequence, run_device_sequence(sequence, *simulated_world(true)));
+  }
+  EXPECT_EQ(counts.futile(), "") << counts.table();
 }
 
 TEST(Differential, RandomSequencesAreAnsweredAlike) {

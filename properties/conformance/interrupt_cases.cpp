@@ -110,6 +110,36 @@ void q04(World& world, Report& report) {
   report.expect("acknowledge", d.write_register(kEduAcknowledge, 1), 4);
 }
 
+void q10(World& world, Report& report) {
+  const OpenDevice d(world, DeviceModel::edu);
+  const int e = make_eventfd(d.k, 0);
+  report.expect("bus master", d.set_command(kMaster), 2);
+  report.expect("MSI without a trigger", d.irqs(kMsi, kFds | kTrigger, 0, 1, {-1}), 0);
+  report.expect("raise", d.write_register(kEduRaise, 1), 4);
+  report.expect("raise", d.write_register(kEduRaise, 1), 4);
+  report.expect("first trigger", d.irqs(kMsi, kFds | kTrigger, 0, 1, {e}), 0);
+  report.expect("one was kept", await_counter(d.k, e), 1);
+  report.expect("MSI off", d.irqs(kMsi, kNone | kTrigger, 0, 0), 0);
+  report.expect("MSI without a trigger", d.irqs(kMsi, kFds | kTrigger, 0, 1, {-1}), 0);
+  report.expect("raise", d.write_register(kEduRaise, 1), 4);
+  report.expect("MSI off", d.irqs(kMsi, kNone | kTrigger, 0, 0), 0);
+  report.expect("MSI", d.irqs(kMsi, kFds | kTrigger, 0, 1, {e}), 0);
+  report.expect("it went with the mode", read_counter(d.k, e), kAgain);
+  report.expect("acknowledge", d.write_register(kEduAcknowledge, 1), 4);
+}
+
+void q11(World& world, Report& report) {
+  const OpenDevice d(world, DeviceModel::igb);
+  const int e = make_eventfd(d.k, 0);
+  report.expect("bus master", d.set_command(kMaster), 2);
+  report.expect("GPIE", d.write_register(kGpie, 0x10), 4);
+  report.expect("EIAC", d.write_register(kEiac, 0x3ff), 4);
+  report.expect("EIMS", d.write_register(kEims, 0x3ff), 4);
+  report.expect("EICS 0", d.write_register(kEics, 1), 4);
+  report.expect("MSI-X", d.irqs(kMsix, kFds | kTrigger, 0, 1, {e}), 0);
+  report.expect("it was pending", await_counter(d.k, e), 1);
+}
+
 void q05(World& world, Report& report) {
   const OpenDevice d(world, DeviceModel::igb);
   const std::array e{make_eventfd(d.k, 0), make_eventfd(d.k, 0), make_eventfd(d.k, 0)};
@@ -247,6 +277,8 @@ constexpr std::array kCases = {
     Case{"Q07", "config space and BARs", Feature::vfio_devices, q07},
     Case{"Q08", "DMA through the container", Feature::vfio_devices, q08},
     Case{"Q09", "the last close forgets interrupts", Feature::vfio_devices, q09},
+    Case{"Q10", "MSI before its first trigger", Feature::vfio_devices, q10},
+    Case{"Q11", "MSI-X vectors raised before MSI-X is on", Feature::vfio_devices, q11},
 };
 
 }  // namespace

@@ -79,13 +79,30 @@ TEST(Device, SendsWhatCameBehindTheGuestsMask) {
   EXPECT_EQ(host.counter(0), 1u);
 }
 
-TEST(Device, LosesMessagesWithoutBusMasterOrTrigger) {
+TEST(Device, LosesMessagesWithoutBusMasterOrAfterItsTriggerIsGone) {
   Host host(DeviceModel::edu);
   ASSERT_EQ(host.enable(kMsi, 1), 0);
   raise_interrupt(host.machine, host.number);
   EXPECT_EQ(host.stages(1), (std::vector{Stage::raised, Stage::lost}));
   start_driver(host.machine, host.number);
   raise_interrupt(host.machine, host.number);
+  EXPECT_EQ(host.counter(0), 1u);
+  constexpr std::array kNobody{-1};
+  ASSERT_EQ(set_irqs(host.k, host.device, kMsi, kTrigger, 0, 1, kNobody), 0);
+  raise_interrupt(host.machine, host.number);
+  EXPECT_EQ(host.stages(3), (std::vector{Stage::raised, Stage::lost}));
+}
+
+TEST(Device, KeepsMessagesThatCameBeforeTheFirstTrigger) {
+  Host host(DeviceModel::edu);
+  start_driver(host.machine, host.number);
+  constexpr std::array kNobody{-1};
+  ASSERT_EQ(set_irqs(host.k, host.device, kMsi, kTrigger, 0, 1, kNobody), 0);
+  raise_interrupt(host.machine, host.number);
+  raise_interrupt(host.machine, host.number);
+  EXPECT_EQ(host.stages(2), (std::vector{Stage::raised, Stage::merged}));
+  ASSERT_EQ(set_irqs(host.k, host.device, kMsi, kTrigger, 0, 1, std::span(host.events).first(1)), 0);
+  EXPECT_EQ(host.stages(1), (std::vector{Stage::raised, Stage::pending, Stage::signalled}));
   EXPECT_EQ(host.counter(0), 1u);
 }
 

@@ -41,6 +41,19 @@ IommuGroup* find_group(Machine::Impl& machine, std::uint32_t number) {
   return nullptr;
 }
 
+void record_change(Machine::Impl& machine, IovaChange change, const Pins& pins) {
+  if (pins.runs == nullptr) return machine.iova_changes.append(machine.arena, change);
+  const std::uint64_t end = change.iova + change.size;
+  for (const PinnedRun* run = pins.runs; run != nullptr; run = run->next) {
+    change.size = std::min(run->pages * kPageBytes, end - change.iova);
+    change.memory = run->memory->inode();
+    change.page = run->first;
+    machine.iova_changes.append(machine.arena, change);
+    change.iova += change.size;
+    if (change.vaddr != 0) change.vaddr += change.size;
+  }
+}
+
 bool dma_read(Machine::Impl& machine, VfioDevice& device, std::uint64_t iova, std::span<std::byte> bytes) {
   return transfer(machine, device, iova, bytes.size(), false,
                   [&](const PagePlace& place, std::uint64_t inside, std::size_t done, std::size_t piece) {

@@ -12,6 +12,8 @@
 namespace vcpr::machine {
 
 struct GroupFile;
+struct IovaChange;
+struct Pins;
 struct VfioDevice;
 
 /// What a device's addresses mean: a type1 container, or the HWPT a group is attached to.
@@ -46,6 +48,9 @@ struct IommuGroup {
 
 /// Null when no group has this number.
 IommuGroup* find_group(Machine::Impl& machine, std::uint32_t number);
+
+/// A change of an I/O address space, for the truth: as many facts as `pins` has pieces of memory, one without.
+void record_change(Machine::Impl& machine, IovaChange change, const Pins& pins);
 
 /// One access of a device to memory. False, with nothing transferred beyond the first page that fails, where the
 /// domain does not translate; a fact for the truth.

@@ -183,5 +183,29 @@ TEST(Iommufd, ArgumentsOfNoUseAreErrorsOnly) {
   EXPECT_EQ(h.k.ioctl(h.cdev, request::vfio_device_detach_iommufd_pt, nullptr).error(), Errno::efault);
 }
 
+/// Every call that names a buffer, with all of them here or there.
+std::uint64_t hash_with(std::array<std::uint64_t, 16>& buffer) {
+  Host h;
+  EXPECT_TRUE(h.attach());
+  const auto address = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(buffer.data()));
+  const auto call = [&](int fd, std::uint64_t code, auto argument) { return h.k.ioctl(fd, code, &argument); };
+  EXPECT_TRUE(call(h.iommufd, request::iommu_ioas_iova_ranges, abi::iommu_ioas_iova_ranges{32, 1, 8, 0, address, 0}));
+  EXPECT_TRUE(call(h.iommufd, request::iommu_ioas_allow_iovas, abi::iommu_ioas_allow_iovas{24, 1, 1, 0, address}));
+  EXPECT_TRUE(call(h.iommufd, request::iommu_get_hw_info, abi::iommu_hw_info{40, 0, 2, 24, address, {}, 0, {}, 0}));
+  (void)call(h.iommufd, request::iommu_hwpt_alloc, abi::iommu_hwpt_alloc{48, 0, 2, 1, 0, 0, 1, 8, address, 0, 0});
+  (void)call(h.iommufd, request::iommu_hwpt_invalidate, abi::iommu_hwpt_invalidate{32, 3, address, 0, 8, 1, 0});
+  (void)call(h.iommufd, request::iommu_viommu_alloc, abi::iommu_viommu_alloc{40, 0, 0, 2, 3, 0, 8, 0, address});
+  (void)call(h.iommufd, request::iommu_hwpt_get_dirty_bitmap,
+             abi::iommu_hwpt_get_dirty_bitmap{48, 3, 0, 0, kIova, kPageBytes, kPageBytes, address});
+  (void)call(h.cdev, request::vfio_device_bind_iommufd, abi::vfio_device_bind_iommufd{24, 1, h.iommufd, 0, address});
+  return h.machine.hash();
+}
+
+TEST(Iommufd, TheTraceHoldsNoAddressesOfTheCaller) {
+  std::array<std::uint64_t, 16> here{};
+  std::array<std::uint64_t, 16> there{};
+  EXPECT_EQ(hash_with(here), hash_with(there));
+}
+
 }  // namespace
 }  // namespace vcpr::machine

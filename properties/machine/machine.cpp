@@ -1,12 +1,14 @@
 #include "properties/machine/machine.hpp"
 
 #include "properties/machine/hash.hpp"
+#include "properties/machine/iommufd/iommufd.hpp"
 #include "properties/machine/kvm/vm.hpp"
 #include "properties/machine/memory.hpp"
 #include "properties/machine/pci/function.hpp"
 #include "properties/machine/state.hpp"
 #include "properties/machine/unix_socket.hpp"
 #include "properties/machine/vfio/device.hpp"
+#include "properties/machine/wiring.hpp"
 
 namespace vcpr::machine {
 
@@ -116,6 +118,8 @@ void hash_device(Hasher& hasher, const VfioDevice& device) {
   hasher.word(static_cast<std::uint64_t>(irqs.mode));
   hasher.word(irqs.intx_masked);
   hasher.word(irqs.intx_disabled);
+  hasher.word(irqs.msi_requested);
+  hasher.word(irqs.msi_held);
   hasher.word(device.function.line);
   hasher.word(device.function.due);
   for (const Description* each : {irqs.intx, irqs.unmask.eventfd, irqs.error, irqs.request})
@@ -129,6 +133,35 @@ void hash_device(Hasher& hasher, const VfioDevice& device) {
   hasher.bytes({device.function.config, device.function.model.config_bytes()});
 }
 
+void hash_mappings(Hasher& hasher, const Machine::Impl& machine) {
+  for (const MappingFact& each : mappings(machine)) {
+    for (const std::uint64_t word :
+         {std::uint64_t{each.space}, each.iova, each.size, each.memory, each.page, each.vaddr})
+      hasher.word(word);
+    for (const bool bit : {each.may_read, each.may_write, each.is_pinned, each.vaddr_valid, each.owner_alive})
+      hasher.word(bit);
+    hasher.word(each.owner != nullptr ? each.owner->pid() : 0);
+  }
+}
+
+/// Who is connected with whom: containers, domains, ids, irqfds.
+void hash_wiring(Hasher& hasher, const Machine::Impl& machine) {
+  for (const GroupFact& each : groups(machine)) hasher.word(std::uint64_t{each.container} << 32 | each.type1_space);
+  for (const DeviceFact& each : devices(machine)) {
+    hasher.word(std::uint64_t{each.iommufd} << 32 | each.devid);
+    hasher.word(std::uint64_t{each.attached_hwpt} << 32 | each.attached_ioas);
+  }
+  for (const IrqfdFact& each : irqfds(machine)) {
+    hasher.word(std::uint64_t{each.vm} << 32 | each.eventfd);
+    hasher.word(std::uint64_t{each.gsi} << 32 | each.resample);
+  }
+  for (const Description* each = machine.first_description; each != nullptr; each = each->next) {
+    if (each->device != Device::iommufd || each->object == nullptr) continue;
+    for (const IommufdObject* object = iommufd_of(*each).objects.first(); object != nullptr; object = object->next)
+      hasher.word(std::uint64_t{object->id} << 32 | object->users << 8 | static_cast<std::uint32_t>(object->kind));
+  }
+}
+
 }  // namespace
 
 std::uint64_t Machine::hash() const {
@@ -140,6 +173,8 @@ std::uint64_t Machine::hash() const {
     hash_description(hasher, *each);
   for (const KvmVm* each = impl_->vms; each != nullptr; each = each->next) hash_vm(hasher, *each);
   for (const VfioDevice* each = impl_->devices; each != nullptr; each = each->next) hash_device(hasher, *each);
+  hash_mappings(hasher, *impl_);
+  hash_wiring(hasher, *impl_);
   return hasher.value();
 }
 

@@ -76,6 +76,13 @@ struct Switches {
   /// Linux 7.2: CHANGE_PROCESS leaves VmPin of mappings made with CAP_IPC_LOCK behind, and takes it from the new owner
   /// when they go.
   bool change_process_forgets_privileged = true;
+  // What an older kernel lacks, and answers as it does what it does not know
+  bool update_vaddr = true;              ///< type1: CHECK_EXTENSION 0, the flags of MAP and UNMAP EINVAL
+  bool unmap_all = true;                 ///< type1: the same
+  bool dirty_tracking = true;            ///< type1: DIRTY_PAGES ENOTTY, the flag of UNMAP EINVAL, no capability
+  bool change_process = true;            ///< iommufd: ENOTTY
+  bool map_file = true;                  ///< iommufd: ENOTTY
+  bool device_cdev = true;               ///< no /dev/vfio/devices (ENOENT); BIND_IOMMUFD ENOTTY
   bool irqfd_excludes_other_vms = true;  ///< one irqfd per eventfd of the host (6.17), or of each VM: the latest wins
 };
 

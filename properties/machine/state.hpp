@@ -48,7 +48,7 @@ struct Signal {
 /// Where an interrupt of a device has got to.
 enum class InterruptStage : std::uint8_t {
   raised,     ///< by the function
-  pending,    ///< in the function, behind a masked vector or a masked line
+  pending,    ///< in the function, behind a masked vector or a masked line; in the host, before its first handler
   merged,     ///< into one that was pending there
   signalled,  ///< to the eventfd of its trigger
   lost        ///< the host had nobody for it, or the function may not send it
@@ -65,6 +65,17 @@ struct InterruptFact {
   std::uint32_t description = 0;  ///< the eventfd; 0: none
 };
 
+enum class DeviceChangeKind : std::uint8_t { reset, command };
+
+/// A reset of a device, or another value in its command register; by whatever call, open and close included.
+struct DeviceChange {
+  std::uint64_t call_number = 0;
+  std::uint32_t device = 0;  ///< N of vfioN
+  DeviceChangeKind kind{};
+  std::uint16_t before = 0;  ///< command
+  std::uint16_t after = 0;
+};
+
 /// A fault point that was met.
 struct FaultMet {
   std::uint64_t call_number = 0;
@@ -72,7 +83,15 @@ struct FaultMet {
   FaultPoint point{};
 };
 
-enum class IovaChangeKind : std::uint8_t { mapped, unmapped, vaddr_invalidated, vaddr_updated };
+enum class IovaChangeKind : std::uint8_t {
+  mapped,  ///< pinned at once where a device is there that reaches it
+  unmapped,
+  pinned,    ///< what was mapped before: the first domain, or physical group, has come
+  unpinned,  ///< the last one has gone; it stays mapped
+  vaddr_invalidated,
+  vaddr_updated,
+  owner_changed  ///< CHANGE_PROCESS
+};
 
 /// One change of what an IOMMU address space maps: a type1 container's or an IOAS's.
 struct IovaChange {
@@ -83,8 +102,8 @@ struct IovaChange {
   std::uint64_t size = 0;      ///< bytes
   std::uint64_t vaddr = 0;     ///< in `process`
   Process* process = nullptr;  ///< who is charged from here on
-  std::uint64_t memory = 0;    ///< mapped: inode of the memory; 0: private memory of the process, or not pinned
-  std::uint64_t page = 0;      ///< mapped: index of the first page in the memory
+  std::uint64_t memory = 0;    ///< mapped, pinned: inode of the memory; 0: not looked up yet
+  std::uint64_t page = 0;      ///< mapped, pinned: index of the first page in the memory
 };
 
 /// One access of a device, within a page.
@@ -191,6 +210,7 @@ struct Machine::Impl {
   Log<IovaChange> iova_changes;
   Log<DmaAccess> dma;
   Log<InterruptFact> interrupts;
+  Log<DeviceChange> device_changes;
   std::uint64_t interrupts_raised = 0;
   std::uint32_t vectors_in_use = 0;              ///< message vectors that devices have of the host's
   std::uint64_t next_timer = ~std::uint64_t{0};  ///< of a device; nanoseconds

@@ -10,6 +10,7 @@
 
 #include "properties/machine/machine.hpp"
 #include "properties/machine/state.hpp"
+#include "properties/machine/wiring.hpp"
 
 namespace vcpr::machine {
 
@@ -67,10 +68,18 @@ class Truth {
   const Log<IovaChange>& iova_changes() const { return machine_.iova_changes; }
   const Log<DmaAccess>& dma() const { return machine_.dma; }
   const Log<InterruptFact>& interrupts() const { return machine_.interrupts; }
+  const Log<DeviceChange>& device_changes() const { return machine_.device_changes; }
   const Log<Injection>& injections() const { return machine_.injections; }
   const Log<Delivery>& deliveries() const { return machine_.deliveries; }
   /// Closes of a number that was not open: double closes.
   std::uint64_t bad_closes() const;
+
+  // What is wired to what now: see wiring.hpp
+  std::vector<MappingFact> mappings() const { return machine::mappings(machine_); }
+  std::vector<TriggerFact> triggers() const { return machine::triggers(machine_); }
+  std::vector<IrqfdFact> irqfds() const { return machine::irqfds(machine_); }
+  std::vector<DeviceFact> devices() const { return machine::devices(machine_); }
+  std::vector<GroupFact> groups() const { return machine::groups(machine_); }
 
   std::vector<Process*> processes() const;
   /// Every one ever made, by id.

@@ -291,5 +291,30 @@ TEST(Type1, BadPointersFaultEverywhere) {
   EXPECT_EQ(host.k.ioctl(host.container, request::vfio_iommu_dirty_pages, &argument).error(), Errno::efault);
 }
 
+TEST(Type1, TheTraceHoldsNoAddressesOfTheCaller) {
+  const auto hash_with = [](std::uint64_t& bitmap) {
+    Host host;
+    (void)host.attached(1);
+    host.set_iommu();
+    EXPECT_TRUE(host.map(kIova, host.memory, 2));
+    host.track_dirty();
+    const abi::vfio_bitmap bits{kPageBytes, sizeof bitmap, &bitmap};
+    struct {
+      abi::vfio_iommu_type1_dirty_bitmap header;
+      abi::vfio_iommu_type1_dirty_bitmap_get range;
+    } get{{sizeof get, abi::vfio_iommu_dirty_pages_flag_get_bitmap}, {kIova, 2 * kPageBytes, bits}};
+    EXPECT_TRUE(host.k.ioctl(host.container, request::vfio_iommu_dirty_pages, &get));
+    struct {
+      abi::vfio_iommu_type1_dma_unmap range;
+      abi::vfio_bitmap bits;
+    } unmap{{sizeof unmap, abi::vfio_dma_unmap_flag_get_dirty_bitmap, kIova, 2 * kPageBytes}, bits};
+    EXPECT_TRUE(host.k.ioctl(host.container, request::vfio_iommu_unmap_dma, &unmap));
+    return host.machine.hash();
+  };
+  std::uint64_t here = 0;
+  std::uint64_t there = 0;
+  EXPECT_EQ(hash_with(here), hash_with(there));
+}
+
 }  // namespace
 }  // namespace vcpr::machine

@@ -60,7 +60,7 @@ os::Result<int> bind_iommufd(Context& context, VfioDeviceFile& file, void* argum
   file.is_open = true;
   bind->out_devid = (*bound)->id;
   constexpr std::size_t least = offsetof(abi::vfio_device_bind_iommufd, token_uuid_ptr);
-  if (auto done = copy_out(context, argument, &*bind, least); !done) return std::unexpected(done.error());
+  if (auto done = copy_out(context, argument, *bind, least); !done) return std::unexpected(done.error());
   return 0;
 }
 
@@ -76,7 +76,7 @@ os::Result<int> attach_iommufd_pt(Context& context, VfioDeviceFile& file, void* 
   const auto id = attach_device(*file.device.bound, attach->pt_id);
   if (!id) return std::unexpected(id.error());
   attach->pt_id = *id;
-  if (auto done = copy_out(context, argument, &*attach, least); !done) return std::unexpected(done.error());
+  if (auto done = copy_out(context, argument, *attach, least); !done) return std::unexpected(done.error());
   return 0;
 }
 

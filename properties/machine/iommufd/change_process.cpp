@@ -3,6 +3,7 @@
 
 #include "properties/machine/iommufd/handlers.hpp"
 #include "properties/machine/iommufd/ioas.hpp"
+#include "properties/machine/state.hpp"
 
 namespace vcpr::machine {
 
@@ -21,12 +22,18 @@ class Areas {
   IoArea* next() {
     if (area_ != nullptr) area_ = area_->next;
     for (; area_ == nullptr && object_ != nullptr; object_ = object_->next)
-      if (object_->kind == ObjectKind::ioas) area_ = static_cast<Ioas*>(object_)->areas;
+      if (object_->kind == ObjectKind::ioas) {
+        ioas_ = static_cast<Ioas*>(object_);
+        area_ = ioas_->areas;
+      }
     return area_;
   }
+  /// Of the area that next() gave.
+  const Ioas& ioas() const { return *ioas_; }
 
  private:
   IommufdObject* object_;
+  const Ioas* ioas_ = nullptr;
   IoArea* area_ = nullptr;
 };
 
@@ -73,6 +80,12 @@ std::array<std::uint64_t, kModes> count_pages(const Switches& switches, const Io
   return counts;
 }
 
+void record_owner(Machine::Impl& machine, const IommufdContext& iommufd, const Mm& to) {
+  Areas areas(iommufd);
+  while (const IoArea* area = areas.next())
+    if (!(area->pages->mm == to)) record_area(machine, areas.ioas(), *area, IovaChangeKind::owner_changed, to);
+}
+
 /// The caller has been charged. An owner that is dead cannot be given anything back: EINVAL, though all is changed.
 os::Result<void> hand_over(Machine::Impl& machine, const IommufdContext& iommufd, const Mm& to) {
   os::Result<void> result;
@@ -104,6 +117,7 @@ os::Result<void> ioas_change_process(Command& command, abi::iommu_ioas_change_pr
     restore_charged(command.iommufd);
     return done;
   }
+  record_owner(context.machine, command.iommufd, to);
   return hand_over(context.machine, command.iommufd, to);
 }
 

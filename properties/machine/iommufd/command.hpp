@@ -29,7 +29,7 @@ struct Command {
   /// iommufd_ucmd_respond.
   template <class Argument>
   os::Result<void> respond(const Argument& answer) {
-    return copy_out(context, argument, &answer, std::min<std::size_t>(size, sizeof(Argument)));
+    return copy_out(context, argument, answer, std::min<std::size_t>(size, sizeof(Argument)));
   }
 };
 

@@ -77,7 +77,7 @@ os::Result<int> unmap_dma(Context& context, const IommufdContext& iommufd, void*
     unmap_all(context.machine, *iommufd.compat_ioas, unmapped);
   }
   unmap->size = unmapped;
-  if (auto written = copy_out(context, argument, &*unmap, sizeof *unmap); !written) done = written;
+  if (auto written = copy_out(context, argument, *unmap); !written) done = written;
   if (!done) return std::unexpected(done.error());
   return 0;
 }
@@ -126,10 +126,10 @@ os::Result<int> get_info(Context& context, const IommufdContext& iommufd, void* 
   if (asked->argsz >= info.argsz) {
     info.cap_offset = sizeof info;
     auto* tail = static_cast<std::byte*>(argument) + sizeof info;
-    if (auto done = copy_out(context, tail, &caps, bytes); !done) return std::unexpected(done.error());
+    if (auto done = copy_out(context, tail, caps, bytes); !done) return std::unexpected(done.error());
   }
   const std::size_t written = std::min<std::size_t>(asked->argsz, sizeof info);
-  if (auto done = copy_out(context, argument, &info, written); !done) return std::unexpected(done.error());
+  if (auto done = copy_out(context, argument, info, written); !done) return std::unexpected(done.error());
   return 0;
 }
 
@@ -165,7 +165,7 @@ os::Result<int> compat_ioctl(Context& context, IommufdContext& iommufd, std::uin
 os::Result<void> IommufdContext::attach_group(Context& context, GroupFile&) {
   acquire(file_of(context.machine, *this));
   if (compat_ioas != nullptr) return {};
-  compat_ioas = context.machine.arena.make<Ioas>();
+  compat_ioas = context.machine.arena.make<Ioas>(++context.machine.iova_spaces);
   objects.insert(*compat_ioas);
   return {};
 }

@@ -21,11 +21,11 @@ os::Result<void> write_info(Context& context, std::uint64_t address, std::uint32
   const abi::iommu_hw_info_vtd info{kErrata772415, 0, kCapabilities, kExtendedCapabilities};
   auto* to = static_cast<std::byte*>(caller_pointer(address));
   const std::size_t filled = std::min<std::size_t>(room, sizeof info);
-  if (auto done = copy_out(context, to, &info, filled); !done) return done;
+  if (auto done = copy_out(context, to, info, filled); !done) return done;
   const std::array<std::byte, kPageBytes> zeros{};
   for (std::size_t at = filled; at < room;) {
     const std::size_t piece = std::min<std::size_t>(room - at, zeros.size());
-    if (auto done = copy_out(context, to + at, zeros.data(), piece); !done) return done;
+    if (auto done = copy_out(context, to + at, std::span(zeros).first(piece)); !done) return done;
     at += piece;
   }
   return {};

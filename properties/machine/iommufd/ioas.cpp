@@ -74,6 +74,20 @@ os::Result<void> check_alignment(const Ioas& ioas, std::uint64_t alignment) {
 
 }  // namespace
 
+void record_area(Machine::Impl& machine, const Ioas& ioas, const IoArea& area, IovaChangeKind kind, const Mm& owner) {
+  const IoPages& pages = *area.pages;
+  IovaChange change{machine.current_call, ioas.number, kind, area.iova, area.last - area.iova + 1};
+  const std::uint64_t start = pages.start + area.first_page * kPageBytes + area.page_offset;
+  if (!pages.is_file) change.vaddr = start;
+  change.process = owner.process;
+  const bool tells_pages = kind == IovaChangeKind::mapped || kind == IovaChangeKind::pinned;
+  if (tells_pages && pages.file != nullptr) {
+    change.memory = pages.file->inode();
+    change.page = start / kPageBytes;
+  }
+  record_change(machine, change, tells_pages ? area.pins : Pins{});
+}
+
 IoArea* find_area(const Ioas& ioas, std::uint64_t start, std::uint64_t last) {
   IoArea* area = ioas.areas;
   while (area != nullptr && area->last < start) area = area->next;
@@ -115,10 +129,18 @@ os::Result<std::uint64_t> map_parts(Machine::Impl& machine, Ioas& ioas, MapPart*
     if (ioas.domain_count != 0) pinned = pin_area(machine, area);
     iova += each->length;
   }
-  if (pinned) return chosen;
-  std::uint64_t unmapped = 0;
-  (void)unmap_range(machine, ioas, *chosen, iova - 1, unmapped);
-  return std::unexpected(pinned.error());
+  IoArea** made = &ioas.areas;
+  while (*made != nullptr && (*made)->iova < *chosen) made = &(*made)->next;
+  while (*made != nullptr && (*made)->iova < iova) {
+    if (!pinned) {
+      destroy_area(machine, *made);
+      continue;
+    }
+    record_area(machine, ioas, **made, IovaChangeKind::mapped, (*made)->pages->mm);
+    made = &(*made)->next;
+  }
+  if (!pinned) return std::unexpected(pinned.error());
+  return chosen;
 }
 
 os::Result<void> unmap_range(Machine::Impl& machine, Ioas& ioas, std::uint64_t start, std::uint64_t last,
@@ -129,6 +151,7 @@ os::Result<void> unmap_range(Machine::Impl& machine, Ioas& ioas, std::uint64_t s
     const IoArea& area = **link;
     if (area.iova < start || area.last > last) return std::unexpected(Errno::enoent);
     unmapped += area.last - area.iova + 1;
+    record_area(machine, ioas, area, IovaChangeKind::unmapped, area.pages->mm);
     destroy_area(machine, *link);
   }
   return {};
@@ -158,11 +181,14 @@ void unreserve(Machine::Impl& machine, Ioas& ioas, const void* owner) {
 os::Result<void> add_domain(Machine::Impl& machine, Ioas& ioas, const Hwpt& domain) {
   if (auto done = check_alignment(ioas, kPageBytes); ioas.alignment != kPageBytes && !done) return done;
   if (auto done = reserve_range(machine, ioas, {kLastIova + 1, kEnd, &domain, nullptr}); !done) return done;
-  if (ioas.domain_count == 0)
+  if (ioas.domain_count == 0) {
     if (auto done = pin_areas(machine, ioas); !done) {
       unreserve(machine, ioas, &domain);
       return done;
     }
+    for (const IoArea* each = ioas.areas; each != nullptr; each = each->next)
+      record_area(machine, ioas, *each, IovaChangeKind::pinned, each->pages->mm);
+  }
   ioas.alignment = kPageBytes;
   ++ioas.domain_count;
   return {};
@@ -171,7 +197,10 @@ os::Result<void> add_domain(Machine::Impl& machine, Ioas& ioas, const Hwpt& doma
 void remove_domain(Machine::Impl& machine, Ioas& ioas, const Hwpt& domain) {
   unreserve(machine, ioas, &domain);
   if (--ioas.domain_count != 0) return;
-  for (IoArea* each = ioas.areas; each != nullptr; each = each->next) unpin_area(machine, *each);
+  for (IoArea* each = ioas.areas; each != nullptr; each = each->next) {
+    unpin_area(machine, *each);
+    record_area(machine, ioas, *each, IovaChangeKind::unpinned, each->pages->mm);
+  }
   ioas.alignment = ioas.large_pages ? 1 : kPageBytes;
 }
 

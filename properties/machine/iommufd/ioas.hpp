@@ -10,6 +10,7 @@
 
 namespace vcpr::machine {
 
+enum class IovaChangeKind : std::uint8_t;
 struct Hwpt;
 
 /// [start, last]; in lists by start.
@@ -21,8 +22,9 @@ struct IovaRange {
 };
 
 struct Ioas : IommufdObject {
-  Ioas() : IommufdObject(ObjectKind::ioas) {}
+  explicit Ioas(std::uint32_t space) : IommufdObject(ObjectKind::ioas), number(space) {}
 
+  std::uint32_t number;            ///< among the machine's I/O address spaces, for the truth
   IoArea* areas = nullptr;         ///< disjoint, by iova
   IovaRange* reserved = nullptr;   ///< may overlap each other
   IovaRange* allowed = nullptr;    ///< disjoint; empty: everything
@@ -72,6 +74,9 @@ void remove_domain(Machine::Impl& machine, Ioas& ioas, const Hwpt& domain);
 /// iopt_disable_large_pages: EINVAL with a domain and areas, EADDRINUSE with a misaligned area.
 os::Result<void> disable_large_pages(Ioas& ioas);
 void enable_large_pages(Ioas& ioas);
+
+/// For the truth: what becomes of an area. `owner` is charged from here on.
+void record_area(Machine::Impl& machine, const Ioas& ioas, const IoArea& area, IovaChangeKind kind, const Mm& owner);
 
 /// Unmaps everything and forgets the ranges.
 void empty_ioas(Machine::Impl& machine, Ioas& ioas);

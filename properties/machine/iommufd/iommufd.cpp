@@ -51,6 +51,13 @@ constexpr std::array kEntries = {
     Entry{request::iommu_hw_queue_alloc, 40, run<abi::iommu_hw_queue_alloc, hw_queue_alloc>},
 };
 
+/// The table of a kernel without these two ends before their numbers.
+bool is_in_table(const Switches& switches, std::uint64_t number) {
+  if (number == (request::iommu_ioas_change_process & 0xff)) return switches.change_process;
+  if (number == (request::iommu_ioas_map_file & 0xff)) return switches.map_file;
+  return number >= kFirstNumber && number <= kLastNumber;
+}
+
 os::Result<int> run_command(Command& command, const Entry& entry) {
   if (command.size < entry.least) return std::unexpected(Errno::einval);
   if (auto done = entry.run(command); !done) return std::unexpected(done.error());
@@ -71,8 +78,7 @@ os::Result<void> check_zero_tail(Context& context, void* argument, std::size_t s
 }
 
 os::Result<int> IommufdContext::ioctl(Context& context, Description& file, std::uint64_t wanted, void* argument) {
-  const std::uint64_t number = wanted & 0xff;
-  if (number < kFirstNumber || number > kLastNumber) return compat_ioctl(context, *this, wanted, argument);
+  if (!is_in_table(context.machine.switches, wanted & 0xff)) return compat_ioctl(context, *this, wanted, argument);
   const auto size = copy_in<std::uint32_t>(context, argument);
   if (!size) return std::unexpected(size.error());
   const auto* entry = std::ranges::find(kEntries, wanted, &Entry::request);

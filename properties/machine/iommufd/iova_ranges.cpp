@@ -38,7 +38,7 @@ os::Result<void> add_hole(Command& command, abi::iommu_ioas_iova_ranges& argumen
   const std::uint32_t index = argument.num_iovas++;
   if (index >= room) return {};
   auto* to = static_cast<std::byte*>(caller_pointer(argument.allowed_iovas));
-  return copy_out(command.context, is_bad(to) ? to : to + index * sizeof hole, &hole, sizeof hole);
+  return copy_out(command.context, is_bad(to) ? to : to + index * sizeof hole, hole);
 }
 
 }  // namespace

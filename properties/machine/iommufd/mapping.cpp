@@ -93,7 +93,7 @@ os::Result<void> ioas_alloc(Command& command, abi::iommu_ioas_alloc& argument) {
   if (argument.flags != 0) return std::unexpected(Errno::eopnotsupp);
   Context& context = command.context;
   if (context.fires(FaultPoint::ioctl_ioas_alloc_enomem)) return std::unexpected(Errno::enomem);
-  auto* made = context.machine.arena.make<Ioas>();
+  auto* made = context.machine.arena.make<Ioas>(++context.machine.iova_spaces);
   command.iommufd.objects.insert(*made);
   argument.out_ioas_id = made->id;
   return command.respond(argument);

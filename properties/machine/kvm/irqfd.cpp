@@ -171,6 +171,13 @@ void remove_irqfds(KvmVm& vm) {
   while (vm.irqfds != nullptr) vm.irqfds->shut_down();
 }
 
+void for_each_irqfd(
+    const KvmVm& vm,
+    const std::function<void(const Description& eventfd, std::uint32_t gsi, const Description* resample)>& visit) {
+  for (const Irqfd* each = vm.irqfds; each != nullptr; each = each->next)
+    visit(each->eventfd, each->gsi, each->resamplefd);
+}
+
 bool has_resampler(const KvmVm& vm, std::int64_t gsi) {
   return find_resampler(vm, gsi) != nullptr;
 }

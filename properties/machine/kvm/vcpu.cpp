@@ -25,7 +25,7 @@ class VcpuFile final : public FileObject {
 os::Result<int> get_lapic(Context& context, const Vcpu& vcpu, void* argument) {
   if (vcpu.vm.irqchip == Irqchip::none) return std::unexpected(Errno::einval);
   const os::abi::kvm_lapic_state state = vcpu.lapic.state();
-  if (auto done = copy_out(context, argument, &state, sizeof state); !done) return std::unexpected(done.error());
+  if (auto done = copy_out(context, argument, state); !done) return std::unexpected(done.error());
   return 0;
 }
 

@@ -43,14 +43,6 @@ bool is_known(const abi::kvm_device_attr& attr) {
          (attr.attr == abi::kvm_dev_vfio_file_add || attr.attr == abi::kvm_dev_vfio_file_del);
 }
 
-os::Result<abi::kvm_device_attr> read_attr(Context& context, const void* argument) {
-  const auto attr = copy_in_untraced<abi::kvm_device_attr>(argument);
-  if (!attr) return attr;
-  context.machine.trace.word(attr->group);
-  context.machine.trace.word(attr->attr);
-  return attr;
-}
-
 /// kvm_device_ioctl
 os::Result<int> VfioLink::ioctl(Context& context, Description&, std::uint64_t request, void* argument) {
   if (auto allowed = check_mm(context, vm_); !allowed) return std::unexpected(allowed.error());
@@ -60,7 +52,7 @@ os::Result<int> VfioLink::ioctl(Context& context, Description&, std::uint64_t re
     case request::kvm_get_device_attr:
       return std::unexpected(Errno::eperm);  // this device has nothing to get
     case request::kvm_has_device_attr: {
-      const auto attr = read_attr(context, argument);
+      const auto attr = copy_in<abi::kvm_device_attr>(context, argument);
       if (!attr) return std::unexpected(attr.error());
       if (!is_known(*attr)) return std::unexpected(Errno::enxio);
       return 0;
@@ -72,7 +64,7 @@ os::Result<int> VfioLink::ioctl(Context& context, Description&, std::uint64_t re
 
 /// kvm_vfio_set_attr
 os::Result<int> VfioLink::set_attr(Context& context, const void* argument) {
-  const auto attr = read_attr(context, argument);
+  const auto attr = copy_in<abi::kvm_device_attr>(context, argument);
   if (!attr) return std::unexpected(attr.error());
   if (!is_known(*attr)) return std::unexpected(Errno::enxio);
   const auto fd = copy_in<std::int32_t>(context, caller_pointer(attr->addr));
@@ -145,7 +137,7 @@ os::Result<int> create_kvm_device(Context& context, KvmVm& vm, void* argument) {
     if (!fd) return std::unexpected(fd.error());
     wanted->fd = static_cast<std::uint32_t>(*fd);
   }
-  if (auto done = copy_out(context, argument, &*wanted, sizeof *wanted); !done) return std::unexpected(done.error());
+  if (auto done = copy_out(context, argument, *wanted); !done) return std::unexpected(done.error());
   return 0;
 }
 

@@ -78,7 +78,7 @@ os::Result<int> set_line(Context& context, KvmVm& vm, void* argument, bool wants
     vm.machine.injections.append(vm.machine.arena, {vm.machine.current_call, vm.description, 0, gsi, taken});
   if (!wants_status) return 0;
   line->status = taken;
-  if (auto done = copy_out(context, argument, &*line, sizeof *line); !done) return std::unexpected(done.error());
+  if (auto done = copy_out(context, argument, *line); !done) return std::unexpected(done.error());
   return 0;
 }
 
@@ -104,7 +104,7 @@ os::Result<int> get_irqchip(Context& context, const KvmVm& vm, void* argument) {
     chip->chip.ioapic = get_ioapic(vm);
   else
     chip->chip.pic = vm.pic.chips[chip->chip_id];
-  if (auto done = copy_out(context, argument, &*chip, sizeof *chip); !done) return std::unexpected(done.error());
+  if (auto done = copy_out(context, argument, *chip); !done) return std::unexpected(done.error());
   return 0;
 }
 
@@ -222,7 +222,7 @@ os::Result<int> create_vm(Context& context, std::uint64_t type) {
 
 void hash_vm(Hasher& hasher, const KvmVm& vm) {
   hasher.word(std::uint64_t{vm.description} << 32 | vm.references);
-  hasher.word(vm.routes.count);
+  hasher.bytes(std::as_bytes(std::span(vm.routes.routes, vm.routes.count)));
   hasher.bytes(std::as_bytes(std::span(&vm.ioapic.state, 1)));
   hasher.bytes(std::as_bytes(std::span(vm.pic.chips)));
   for (const Vcpu* each = vm.vcpus; each != nullptr; each = each->next) {

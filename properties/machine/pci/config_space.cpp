@@ -90,6 +90,14 @@ void apply_command(PciFunction& function) {
   disabled ? intx_mask(device) : intx_unmask(device);
 }
 
+void record_command(const PciFunction& function, std::uint16_t before) {
+  const std::uint16_t after = read_command(function);
+  if (after == before || function.device == nullptr) return;
+  Machine::Impl& machine = function.machine;
+  machine.device_changes.append(
+      machine.arena, {machine.current_call, function.device->number, DeviceChangeKind::command, before, after});
+}
+
 bool touches(std::uint64_t offset, std::size_t bytes, std::uint64_t place) {
   return place >= offset && place - offset < bytes;
 }
@@ -107,7 +115,9 @@ void fill_config(PciFunction& function) {
   const PciModel& model = function.model;
   put(function, 0x00, model.vendor, 2);
   put(function, 0x02, model.device, 2);
+  const std::uint16_t before = read_command(function);
   put(function, kCommand, 0x3, 2);
+  record_command(function, before);
   put(function, kStatus, kStatusCapabilities, 2);
   put(function, 0x08, model.class_and_revision & 0xff, 1);
   put(function, 0x0a, model.class_and_revision >> 16, 2);
@@ -128,6 +138,10 @@ std::uint32_t read_config_word(const PciFunction& function, std::uint32_t offset
                                                                    << 8;
 }
 
+std::uint16_t read_command(const PciFunction& function) {
+  return static_cast<std::uint16_t>(read_config_word(function, kCommand));
+}
+
 os::Result<std::size_t> read_config(PciFunction& function, std::span<std::byte> buffer, std::uint64_t offset) {
   const std::uint64_t end = function.model.config_bytes();
   if (offset >= end || buffer.size() > end - offset) return std::unexpected(Errno::efault);
@@ -139,11 +153,13 @@ os::Result<std::size_t> read_config(PciFunction& function, std::span<std::byte> 
 os::Result<std::size_t> write_config(PciFunction& function, std::span<const std::byte> bytes, std::uint64_t offset) {
   const std::uint64_t end = function.model.config_bytes();
   if (offset >= end || bytes.size() > end - offset) return std::unexpected(Errno::efault);
+  const std::uint16_t before = read_command(function);
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     std::byte& kept = function.config[offset + i];
     const auto mask = static_cast<std::byte>(writable(function.model, static_cast<std::uint32_t>(offset + i)));
     kept = (kept & ~mask) | (bytes[i] & mask);
   }
+  record_command(function, before);
   if (touches(offset, bytes.size(), kCommand + 1)) apply_command(function);
   const std::uint32_t control = function.model.express + kDeviceControl;
   if (function.model.express == 0 || !touches(offset, bytes.size(), control + 1)) return bytes.size();

@@ -11,6 +11,8 @@ namespace vcpr::machine {
 
 /// As the firmware and the host leave it: BARs assigned, memory decoded, not yet a bus master.
 void fill_config(PciFunction& function);
+/// The command register, as VFIO shows it.
+std::uint16_t read_command(const PciFunction& function);
 std::uint32_t read_config_word(const PciFunction& function, std::uint32_t offset);
 
 /// vfio_pci_config_rw: EFAULT for an access beyond the end, whole or in part.

@@ -21,18 +21,26 @@ void record(PciFunction& function, std::uint64_t serial, std::uint32_t index, st
                                             eventfd != nullptr ? eventfd->id : 0});
 }
 
-/// The message goes to the host, whose handler signals the trigger. Without one MSI-X is masked by the host and stays
-/// pending in the function; MSI has no message any more.
+void keep(PciFunction& function, std::uint64_t& place, std::uint64_t serial, std::uint32_t index,
+          std::uint32_t vector) {
+  const bool merges = place != 0;
+  if (!merges) place = serial;
+  record(function, serial, index, vector, merges ? InterruptStage::merged : InterruptStage::pending);
+}
+
+/// The message goes to the host, whose handler signals the trigger. Without one the host masks the vector, and it stays
+/// pending in the function. Where MSI cannot be masked, Linux keeps what comes before its first handler and sends it to
+/// that (check_irq_resend); free_irq takes the vector back (irq_domain_deactivate_irq), and then it is lost.
 void send_message(PciFunction& function, std::uint32_t vector, std::uint64_t serial) {
-  const Interrupts& host = function.device->interrupts;
+  Interrupts& host = function.device->interrupts;
   const bool extended = host.mode == IrqMode::msix;
   const std::uint32_t index = extended ? abi::vfio_pci_msix_irq_index : abi::vfio_pci_msi_irq_index;
   Description* trigger = host.vectors[vector];
-  if (extended && (trigger == nullptr || function.guest_masked[vector])) {
-    const bool merges = function.pending[vector] != 0;
-    if (!merges) function.pending[vector] = serial;
-    return record(function, serial, index, vector, merges ? InterruptStage::merged : InterruptStage::pending);
-  }
+  if (extended && (trigger == nullptr || function.guest_masked[vector]))
+    return keep(function, function.pending[vector], serial, index, vector);
+  const bool leaves = function.is_bus_master() && !host.msi_requested;
+  if (!extended && trigger == nullptr && (function.model.msi_masks || leaves))
+    return keep(function, host.msi_held, serial, index, vector);
   if (trigger == nullptr || !function.is_bus_master())
     return record(function, serial, index, vector, InterruptStage::lost);
   record(function, serial, index, vector, InterruptStage::signalled, trigger);
@@ -69,8 +77,30 @@ void set_line(PciFunction& function, bool level) {
   flush_interrupts(function);
 }
 
+void keep_message(PciFunction& function, std::uint32_t vector) {
+  const std::uint64_t serial = ++function.machine.interrupts_raised;
+  record(function, serial, abi::vfio_pci_msix_irq_index, vector, InterruptStage::raised);
+  keep(function, function.pending[vector], serial, abi::vfio_pci_msix_irq_index, vector);
+}
+
+void drop_held_message(PciFunction& function) {
+  const std::uint64_t serial = std::exchange(function.device->interrupts.msi_held, 0);
+  if (serial != 0) record(function, serial, abi::vfio_pci_msi_irq_index, 0, InterruptStage::lost);
+}
+
+namespace {
+
+void flush_msi(PciFunction& function) {
+  Interrupts& host = function.device->interrupts;
+  if (host.vectors[0] == nullptr || host.msi_held == 0) return;
+  send_message(function, 0, std::exchange(host.msi_held, 0));
+}
+
+}  // namespace
+
 void flush_interrupts(PciFunction& function) {
   VfioDevice& device = *function.device;
+  if (device.interrupts.mode == IrqMode::msi) flush_msi(function);
   if (device.interrupts.mode == IrqMode::msix)
     for (std::uint32_t vector = 0; vector < function.model.msix_vectors; ++vector) {
       if (function.pending[vector] == 0 || device.interrupts.vectors[vector] == nullptr) continue;
@@ -81,10 +111,14 @@ void flush_interrupts(PciFunction& function) {
 }
 
 void reset_function(PciFunction& function) {
+  Machine::Impl& machine = function.machine;
+  machine.device_changes.append(machine.arena,
+                                {machine.current_call, function.device->number, DeviceChangeKind::reset, 0, 0});
   function.due = kNever;
   for (std::uint32_t vector = 0; vector < kMaxVectors; ++vector)
     if (const std::uint64_t serial = std::exchange(function.pending[vector], 0); serial != 0)
       record(function, serial, abi::vfio_pci_msix_irq_index, vector, InterruptStage::lost);
+  if (function.model.msi_masks) drop_held_message(function);
   function.line = false;
   function.reset_registers();
 }

@@ -54,12 +54,16 @@ PciFunction& make_function(Machine::Impl& machine, DeviceModel model);
 
 /// Message `vector` leaves the function: it is delivered, kept pending behind a mask, or lost.
 void raise_message(PciFunction& function, std::uint32_t vector);
+/// Message `vector` of a function that says so while its MSI-X is off: QEMU's igb keeps it pending.
+void keep_message(PciFunction& function, std::uint32_t vector);
 /// The INTx line; a rise is a new interrupt.
 void set_line(PciFunction& function, bool level);
 /// A step of the interrupt that the line is up for.
 void record_line(PciFunction& function, InterruptStage stage, const Description* eventfd);
 /// Sends what was pending behind masks that are gone, and the line if it is up and open.
 void flush_interrupts(PciFunction& function);
+/// What waited for a trigger of MSI is lost.
+void drop_held_message(PciFunction& function);
 /// FLR: registers as after power-on, nothing pending; config space, triggers and masks stay (pci_reset_function
 /// saves and restores them).
 void reset_function(PciFunction& function);

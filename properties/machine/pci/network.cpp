@@ -116,7 +116,7 @@ void Igb::raise_extended(std::uint32_t& changed, std::uint32_t bits) {
     const std::uint32_t bit = std::uint32_t{1} << vector;
     if ((raised & bit) == 0) continue;
     extended_ &= ~(auto_clear_ & bit);
-    if (device->interrupts.mode == IrqMode::msix) raise_message(*this, vector);
+    device->interrupts.mode == IrqMode::msix ? raise_message(*this, vector) : keep_message(*this, vector);
   }
 }
 

@@ -7,7 +7,7 @@ namespace vcpr::machine {
 
 os::Result<FileObject*> open_cdev(Context& context, std::uint32_t number) {
   VfioDevice* device = find_cdev(context.machine, number);
-  if (device == nullptr) return std::unexpected(os::Errno::enoent);
+  if (device == nullptr || !context.machine.switches.device_cdev) return std::unexpected(os::Errno::enoent);
   return context.machine.arena.make<VfioDeviceFile>(*device, nullptr);
 }
 

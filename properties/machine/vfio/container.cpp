@@ -30,7 +30,7 @@ os::Result<int> Container::ioctl(Context& context, Description&, std::uint64_t r
     case abi::request::vfio_get_api_version:
       return static_cast<int>(abi::vfio_api_version);
     case abi::request::vfio_check_extension:
-      return check_extension(reinterpret_cast<std::uintptr_t>(argument));
+      return check_extension(context.machine.switches, reinterpret_cast<std::uintptr_t>(argument));
     case abi::request::vfio_set_iommu:
       return set_iommu(context, reinterpret_cast<std::uintptr_t>(argument));
     default:
@@ -40,14 +40,15 @@ os::Result<int> Container::ioctl(Context& context, Description&, std::uint64_t r
 }
 
 /// vfio_container_ioctl_check_extension: without a driver each is asked about no state.
-os::Result<int> Container::check_extension(std::uint64_t extension) const {
+os::Result<int> Container::check_extension(const Switches& switches, std::uint64_t extension) const {
   switch (extension) {
     case abi::vfio_type1_iommu:
     case abi::vfio_type1v2_iommu:
-    case abi::vfio_unmap_all:
       return 1;
+    case abi::vfio_unmap_all:
+      return switches.unmap_all ? 1 : 0;
     case abi::vfio_update_vaddr:
-      return type1_ != nullptr && !type1_->has_emulated_groups() ? 1 : 0;
+      return switches.update_vaddr && type1_ != nullptr && !type1_->has_emulated_groups() ? 1 : 0;
     case abi::vfio_dma_cc_iommu:
       return type1_ != nullptr && type1_->enforces_coherency() ? 1 : 0;
     default:

@@ -5,13 +5,12 @@
 
 namespace vcpr::machine {
 
-class Type1;
-
 /// Lives while its file is open or a group is attached.
 class Container final : public FileObject, public GroupBacking {
  public:
   os::Result<int> ioctl(Context& context, Description& file, std::uint64_t request, void* argument) override;
   GroupBacking* group_backing() override { return this; }
+  const Type1* type1() const override { return type1_; }
   void released(Machine::Impl& machine, Description& file) override;
 
   os::Result<void> attach_group(Context& context, GroupFile& group) override;
@@ -20,7 +19,7 @@ class Container final : public FileObject, public GroupBacking {
   void unuse_device(Machine::Impl& machine, GroupFile& group, VfioDevice& device) override;
 
  private:
-  os::Result<int> check_extension(std::uint64_t extension) const;
+  os::Result<int> check_extension(const Switches& switches, std::uint64_t extension) const;
   os::Result<int> set_iommu(Context& context, std::uint64_t type);
   void free_when_unused(Machine::Impl& machine);
 

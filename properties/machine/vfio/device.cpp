@@ -73,7 +73,8 @@ os::Result<int> device_feature(Context& context, void* argument) {
 
 os::Result<int> VfioDeviceFile::ioctl(Context& context, Description&, std::uint64_t request, void* argument) {
   namespace number = abi::request;
-  if (request == number::vfio_device_bind_iommufd) return bind_iommufd(context, *this, argument);
+  const bool can_bind = context.machine.switches.device_cdev;
+  if (can_bind && request == number::vfio_device_bind_iommufd) return bind_iommufd(context, *this, argument);
   if (!is_open) return std::unexpected(Errno::einval);
   if (group == nullptr && request == number::vfio_device_attach_iommufd_pt)
     return attach_iommufd_pt(context, *this, argument);

@@ -30,7 +30,7 @@ os::Result<int> get_status(Context& context, const GroupFile& group, void* argum
     status->flags = abi::vfio_group_flags_viable | abi::vfio_group_flags_container_set;
   else if (group.group.owner == nullptr)
     status->flags = abi::vfio_group_flags_viable;
-  if (auto done = copy_out(context, argument, &*status, sizeof *status); !done) return std::unexpected(done.error());
+  if (auto done = copy_out(context, argument, *status); !done) return std::unexpected(done.error());
   return 0;
 }
 

@@ -6,9 +6,13 @@
 
 namespace vcpr::machine {
 
+class Type1;
+
 /// What VFIO_GROUP_SET_CONTAINER attaches a group to, and devices got from the group work through.
 class GroupBacking {
  public:
+  /// Its IOMMU driver; null: none yet, or an iommufd.
+  virtual const Type1* type1() const { return nullptr; }
   /// EPERM when somebody owns the group's DMA, or as its IOMMU says; nothing has changed then.
   virtual os::Result<void> attach_group(Context& context, GroupFile& group) = 0;
   /// The group's file is closed, or VFIO_GROUP_UNSET_CONTAINER.

@@ -22,7 +22,7 @@ os::Result<int> get_device_info(Context& context, VfioDevice& device, void* argu
   info->num_regions = abi::vfio_pci_num_regions;
   info->num_irqs = abi::vfio_pci_num_irqs;
   const std::size_t bytes = std::min<std::size_t>(info->argsz, sizeof *info);
-  if (auto written = copy_out(context, argument, &*info, bytes); !written) return std::unexpected(written.error());
+  if (auto written = copy_out(context, argument, *info, bytes); !written) return std::unexpected(written.error());
   return 0;
 }
 
@@ -38,7 +38,7 @@ os::Result<void> add_msix_mappable(Context& context, void* argument, abi::vfio_r
     return {};
   }
   info.cap_offset = sizeof info;
-  return copy_out(context, static_cast<std::byte*>(argument) + sizeof info, &capability, sizeof capability);
+  return copy_out(context, static_cast<std::byte*>(argument) + sizeof info, capability);
 }
 
 }  // namespace
@@ -58,8 +58,7 @@ os::Result<int> get_region_info(Context& context, VfioDevice& device, void* argu
     if (is_msix_bar)
       if (auto added = add_msix_mappable(context, argument, *info); !added) return std::unexpected(added.error());
   }
-  if (auto written = copy_out(context, argument, &*info, sizeof *info); !written)
-    return std::unexpected(written.error());
+  if (auto written = copy_out(context, argument, *info); !written) return std::unexpected(written.error());
   return 0;
 }
 

@@ -110,6 +110,8 @@ void disable_interrupts(VfioDevice& device) {
       irqs.vectors[vector] = nullptr;
       if (std::exchange(irqs.has_vector[vector], false)) --device.machine.vectors_in_use;
     }
+    drop_held_message(device.function);
+    irqs.msi_requested = false;
     device.function.line_disabled = false;  // pci_intx_for_msi
   }
   irqs.mode = IrqMode::none;

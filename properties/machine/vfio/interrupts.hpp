@@ -36,6 +36,8 @@ struct Interrupts {
   bool intx_masked = false;
   bool intx_disabled = false;  ///< the guest's DisINTx
   UnmaskEvent unmask;
+  bool msi_requested = false;  ///< MSI has had a trigger since it is on
+  std::uint64_t msi_held = 0;  ///< serial of what waits for a trigger, here or behind the function's mask; 0: nothing
   bool has_vector[kMaxVectors] = {};  ///< allocated by the host, until the mode goes
   Description* vectors[kMaxVectors] = {};
   Description* error = nullptr;

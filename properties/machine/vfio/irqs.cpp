@@ -177,6 +177,7 @@ os::Result<void> set_vector(Context& context, VfioDevice& device, std::uint32_t 
   const auto trigger = find_eventfd(context, fd);
   if (!trigger) return std::unexpected(trigger.error());
   irqs.vectors[vector] = *trigger;
+  irqs.msi_requested = irqs.mode == IrqMode::msi;
   flush_interrupts(device.function);
   return {};
 }
@@ -258,7 +259,7 @@ os::Result<int> get_irq_info(Context& context, VfioDevice& device, void* argumen
     info->flags |= abi::vfio_irq_info_maskable | abi::vfio_irq_info_automasked;
   else if (!can_grow)
     info->flags |= abi::vfio_irq_info_noresize;
-  if (auto written = copy_out(context, argument, &*info, kInfoBytes); !written) return std::unexpected(written.error());
+  if (auto written = copy_out(context, argument, *info, kInfoBytes); !written) return std::unexpected(written.error());
   return 0;
 }
 

@@ -29,6 +29,7 @@ os::Result<int> Type1::ioctl(Context& context, std::uint64_t request, void* argu
     case abi::request::vfio_iommu_unmap_dma:
       return unmap_dma(context, argument);
     case abi::request::vfio_iommu_dirty_pages:
+      if (!machine_.switches.dirty_tracking) return std::unexpected(Errno::enotty);
       return dirty_pages(context, argument);
     default:
       return std::unexpected(Errno::enotty);
@@ -64,6 +65,7 @@ os::Result<void> Type1::pin_what_is_not(Context& context) {
       return pinned;
     }
   }
+  for (std::uint32_t i = 0; i < mappings_.count(); ++i) record(mappings_.at(i), IovaChangeKind::pinned);
   return {};
 }
 
@@ -74,7 +76,10 @@ void Type1::detach(IommuGroup& group) {
     return;
   }
   if (--physical_groups_ != 0) return;
-  for (std::uint32_t i = 0; i < mappings_.count(); ++i) unpin_mapping(mappings_.at(i));
+  for (std::uint32_t i = 0; i < mappings_.count(); ++i) {
+    unpin_mapping(mappings_.at(i));
+    record(mappings_.at(i), IovaChangeKind::unpinned);
+  }
 }
 
 void Type1::clear() {
@@ -110,20 +115,11 @@ std::optional<PagePlace> Type1::EmulatedDomain::translate(std::uint64_t iova, bo
   return place;
 }
 
-/// A mapping in more than one piece of memory is as many facts.
 void Type1::record(const DmaMapping& mapping, IovaChangeKind kind) const {
   IovaChange change{machine_.current_call, number_, kind, mapping.iova, mapping.size, mapping.vaddr};
   change.process = mapping.owner.process;
-  const bool has_pages = kind == IovaChangeKind::mapped && mapping.pins.runs != nullptr;
-  if (!has_pages) return machine_.iova_changes.append(machine_.arena, change);
-  for (const PinnedRun* run = mapping.pins.runs; run != nullptr; run = run->next) {
-    change.size = run->pages * kPageBytes;
-    change.memory = run->memory->inode();
-    change.page = run->first;
-    machine_.iova_changes.append(machine_.arena, change);
-    change.iova += change.size;
-    change.vaddr += change.size;
-  }
+  const bool tells_pages = kind == IovaChangeKind::mapped || kind == IovaChangeKind::pinned;
+  record_change(machine_, change, tells_pages ? mapping.pins : Pins{});
 }
 
 }  // namespace vcpr::machine

@@ -29,6 +29,9 @@ class Type1 {
   /// Never: the machine's IOMMU cannot force snooping.
   static constexpr bool enforces_coherency() { return false; }
 
+  std::uint32_t number() const { return number_; }
+  const DmaMappings& mappings() const { return mappings_; }
+
  private:
   /// What a physical device reaches: the pages pinned at map time.
   class PhysicalDomain final : public DmaDomain {

@@ -143,7 +143,7 @@ os::Result<void> Type1::report_dirty(Context& context, DmaMapping& mapping, std:
     if (!before) return std::unexpected(before.error());
     mapping.dirty[0] |= *before;
   }
-  return copy_out(context, place, mapping.dirty, words * sizeof(std::uint64_t));
+  return copy_out(context, place, std::as_bytes(std::span(mapping.dirty, words)));
 }
 
 }  // namespace vcpr::machine

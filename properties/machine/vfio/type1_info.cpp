@@ -57,7 +57,7 @@ os::Result<int> Type1::get_info(Context& context, void* argument) const {
   abi::vfio_iommu_type1_info_cap_migration migration;
   migration.pgsize_bitmap = kPageBytes;
   migration.max_dirty_bitmap_size = kMaxDirtyBitmapBytes;
-  chain.add(migration, abi::vfio_iommu_type1_info_cap_migration_id);
+  if (machine_.switches.dirty_tracking) chain.add(migration, abi::vfio_iommu_type1_info_cap_migration_id);
   abi::vfio_iommu_type1_info_dma_avail available;
   available.avail = dma_available_;
   chain.add(available, abi::vfio_iommu_type1_info_dma_avail_id);
@@ -77,10 +77,10 @@ os::Result<int> Type1::get_info(Context& context, void* argument) const {
   } else {
     info.cap_offset = sizeof info;
     auto* tail = static_cast<std::byte*>(argument) + sizeof info;
-    if (auto done = copy_out(context, tail, bytes.data(), bytes.size()); !done) return std::unexpected(done.error());
+    if (auto done = copy_out(context, tail, bytes); !done) return std::unexpected(done.error());
   }
   const std::size_t room = std::min<std::size_t>(asked->argsz, sizeof info);
-  if (auto done = copy_out(context, argument, &info, room); !done) return std::unexpected(done.error());
+  if (auto done = copy_out(context, argument, info, room); !done) return std::unexpected(done.error());
   return 0;
 }
 

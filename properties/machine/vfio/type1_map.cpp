@@ -52,7 +52,8 @@ bool limit_comes_first(Context& context, const DmaMapping& mapping) {
 os::Result<int> Type1::map_dma(Context& context, void* argument) {
   const auto wanted = copy_in<abi::vfio_iommu_type1_dma_map>(context, argument);
   if (!wanted) return std::unexpected(wanted.error());
-  if (wanted->argsz < sizeof *wanted || (wanted->flags & ~kMapFlags) != 0) return std::unexpected(Errno::einval);
+  const std::uint32_t known = machine_.switches.update_vaddr ? kMapFlags : kRights;
+  if (wanted->argsz < sizeof *wanted || (wanted->flags & ~known) != 0) return std::unexpected(Errno::einval);
   if (auto done = map(context, *wanted); !done) return std::unexpected(done.error());
   return 0;
 }

@@ -17,6 +17,11 @@ constexpr std::uint32_t kDirty = abi::vfio_dma_unmap_flag_get_dirty_bitmap;
 constexpr std::uint32_t kAll = abi::vfio_dma_unmap_flag_all;
 constexpr std::uint32_t kVaddr = abi::vfio_dma_unmap_flag_vaddr;
 
+std::uint32_t known_flags(const Switches& switches) {
+  return (switches.dirty_tracking ? kDirty : 0) | (switches.unmap_all ? kAll : 0) |
+         (switches.update_vaddr ? kVaddr : 0);
+}
+
 /// The last address of the range, after its checks in vfio_dma_do_unmap.
 os::Result<std::uint64_t> last_of(const Unmap& wanted) {
   if (wanted.iova % kPageBytes != 0) return std::unexpected(Errno::einval);
@@ -36,7 +41,7 @@ os::Result<std::uint64_t> last_of(const Unmap& wanted) {
 os::Result<int> Type1::unmap_dma(Context& context, void* argument) {
   auto wanted = copy_in<Unmap>(context, argument);
   if (!wanted) return std::unexpected(wanted.error());
-  if (wanted->argsz < sizeof *wanted || (wanted->flags & ~(kDirty | kAll | kVaddr)) != 0)
+  if (wanted->argsz < sizeof *wanted || (wanted->flags & ~known_flags(machine_.switches)) != 0)
     return std::unexpected(Errno::einval);
   abi::vfio_bitmap bitmap;
   if ((wanted->flags & kDirty) != 0) {
@@ -50,7 +55,7 @@ os::Result<int> Type1::unmap_dma(Context& context, void* argument) {
   const auto bytes = unmap(context, *wanted, bitmap);
   if (!bytes) return std::unexpected(bytes.error());
   wanted->size = *bytes;
-  if (auto done = copy_out(context, argument, &*wanted, sizeof *wanted); !done) return std::unexpected(done.error());
+  if (auto done = copy_out(context, argument, *wanted); !done) return std::unexpected(done.error());
   return 0;
 }
 
