@@ -179,7 +179,9 @@ Expected<void> Source::save_stream() {
   if (attempt_->asks) open_frame(writer);
   vmstate::MainSaveOptions options;
   options.describe = !attempt_->asks;
-  Expected<void> saved = vmstate::save_main_stream(vm_.configuration(), life().sections, options, writer);
+  Expected<vmstate::SectionTable*> sections = vm_.sections(options_.mode);
+  if (!sections) return std::unexpected(std::move(sections.error()));
+  Expected<void> saved = vmstate::save_main_stream(vm_.configuration(), **sections, options, writer);
   if (saved && attempt_->asks) close_frame(attempt_->out.bytes);
   return saved;
 }

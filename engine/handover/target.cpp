@@ -177,7 +177,9 @@ Expected<std::optional<Advance>> Target::check() {
   vm::VirtualMachine& vm = *load_->vm;
   if (auto word = read_word(load_->word); word && *word == Word::abort) return refuse_aborted();
   wire::Reader in(load_->stream());
-  auto facts = vmstate::load_main_stream(vm.configuration(), vm.life().sections, in);
+  Expected<vmstate::SectionTable*> sections = vm.sections(options_.mode);
+  if (!sections) return std::unexpected(std::move(sections.error()));
+  auto facts = vmstate::load_main_stream(vm.configuration(), **sections, in);
   if (!facts) return std::unexpected(std::move(facts.error()));
   Expected<void> fits = vm.check_arrived();
   if (fits) fits = vm.life().participants.check_loaded(options_.mode);

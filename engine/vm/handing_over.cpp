@@ -4,6 +4,9 @@
 #include <utility>
 
 #include "engine/vm/virtual_machine.hpp"
+#include "engine/vmstate/sections/iommufd.hpp"
+#include "engine/vmstate/sections/vfio_container.hpp"
+#include "engine/vmstate/sections/vfio_cpr_pci.hpp"
 
 namespace vcpr::vm {
 
@@ -13,6 +16,22 @@ vmstate::Configuration VirtualMachine::configuration() const {
   vmstate::Configuration ours;
   ours.machine = config_.machine;
   return ours;
+}
+
+Expected<vmstate::SectionTable*> VirtualMachine::sections(lifecycle::Mode mode) {
+  if (mode != lifecycle::Mode::cpr_reboot) return &life_.sections;
+  const std::array<const vmstate::Description*, 3> left_out = {&vmstate::kVfioCprPci, &vmstate::kVfioContainer,
+                                                               &vmstate::kIommufd};
+  reboot_sections_ = {};
+  for (std::size_t position = 0; position < life_.sections.size(); ++position) {
+    vmstate::Section section = life_.sections[position];
+    if (section.description != nullptr && std::ranges::find(left_out, section.description) != left_out.end()) continue;
+    if (section.iterable == &ram_list_) section.iterable = &ram_contents_;
+    if (Expected<void> added = reboot_sections_.add(std::move(section)); !added) {
+      return std::unexpected(std::move(added.error()));
+    }
+  }
+  return &reboot_sections_;
 }
 
 Expected<void> VirtualMachine::stop() {

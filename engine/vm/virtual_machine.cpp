@@ -15,7 +15,8 @@ VirtualMachine::VirtualMachine(os::Kernel& kernel, const Embedder& embedder, Con
       config_(std::move(config)),
       life_{.kernel = kernel, .vcpus = embedder.vcpus, .loop = embedder.loop},
       ram_(life_),
-      ram_list_(ram_) {
+      ram_list_(ram_),
+      ram_contents_(life_.kernel, ram_) {
   if (!arrival) return;
   life_.cpr = std::move(arrival->state);
   life_.incoming = arrival->incoming;

@@ -8,6 +8,7 @@
 
 #include "engine/kvm/interrupt_state.hpp"
 #include "engine/vfio/pci_device.hpp"
+#include "engine/vm/ram_contents.hpp"
 #include "engine/vm/ram_list.hpp"
 #include "engine/vmstate/sections/configuration.hpp"
 #include "engine/vmstate/sections/global_state.hpp"
@@ -87,6 +88,10 @@ class VirtualMachine {
   /// What both sides of a main stream must agree on before the first section.
   vmstate::Configuration configuration() const;
 
+  /// What a main stream in this mode is made of: the sections registered; for a reboot without those that describe
+  /// what only descriptors bring, and with the memory's pages in "ram". bad_state: memory whose pages cannot be had.
+  Expected<vmstate::SectionTable*> sections(lifecycle::Mode mode);
+
   // Steps of a handover, for engine/handover
 
   /// Old side: writes down the run state for globalstate, then no vCPU runs any more: finish_migrate. Idempotent; after
@@ -126,6 +131,8 @@ class VirtualMachine {
   memory::RamBlocks ram_;
   memory::AddressMap address_map_;
   RamList ram_list_;
+  RamContents ram_contents_;
+  vmstate::SectionTable reboot_sections_;
   std::vector<RamSlot> slots_;
   std::optional<kvm::Vm> kvm_;
   std::unique_ptr<kvm::InterruptState> interrupt_state_;

@@ -59,6 +59,8 @@ class SectionTable {
                               IterableSection& iterable) {
     return add({.idstr = std::string(idstr), .instance_id = instance_id, .version = version, .iterable = &iterable});
   }
+  /// Another table's section, under an id of this one.
+  Expected<void> add(Section section);
   /// The object is gone: nothing is saved or loaded for it any more, the other sections keep their ids. missing_key.
   Expected<void> remove(std::string_view idstr, std::uint32_t instance_id);
   /// One above the highest instance that is registered under the idstr; 0 for the first.
@@ -86,7 +88,6 @@ class SectionTable {
     }
   };
 
-  Expected<void> add(Section section);
   void count_instances(std::string_view idstr);
 
   std::vector<std::unique_ptr<Section>> sections_;

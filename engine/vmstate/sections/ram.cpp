@@ -50,7 +50,7 @@ class PartReader {
       if (observer_ != nullptr) report_word(begin, *word, kind);
       if (kind.empty()) return refuse_at(ErrorCode::bad_value, begin, {"record flags ", Decimal(flags)});
       if (flags == bits(RamFlag::end)) return std::move(part_);
-      auto done = flags == bits(RamFlag::mem_size) ? blocks(*word - flags) : page(flags);
+      auto done = flags == bits(RamFlag::mem_size) ? blocks(*word - flags) : page(begin, *word);
       if (!done) return std::unexpected(std::move(done.error()));
     }
   }
@@ -58,7 +58,7 @@ class PartReader {
  private:
   Expected<void> blocks(std::uint64_t total);
   Expected<std::uint64_t> block();
-  Expected<void> page(std::uint64_t flags);
+  Expected<void> page(std::uint64_t record, std::uint64_t word);
 
   void report(std::uint64_t begin, std::string_view field, Role role, std::string_view type, std::string_view value) {
     std::string path(prefix_);
@@ -125,12 +125,14 @@ Expected<std::uint64_t> PartReader::block() {
   return used;
 }
 
-Expected<void> PartReader::page(std::uint64_t flags) {
+Expected<void> PartReader::page(std::uint64_t record, std::uint64_t word) {
+  std::uint64_t flags = word & kFlagBits;
   bool named = (flags & bits(RamFlag::continued)) == 0;
   if (named) {
     auto block = name("page.block");
     if (!block) return std::unexpected(std::move(block.error()));
     context_.has_block = true;
+    context_.block = *block;
   } else if (!context_.has_block) {
     return refuse_at(ErrorCode::bad_value, in_.offset(), {"a page of the same block before any block was named"});
   }
@@ -139,7 +141,10 @@ Expected<void> PartReader::page(std::uint64_t flags) {
   if (!bytes) return std::unexpected(std::move(bytes.error()));
   if (observer_ != nullptr) report(begin, "page.bytes", Role::buffer, "buffer", bytes_text(*bytes));
   ++part_.pages;
-  return {};
+  if (context_.pages == nullptr) return {};
+  auto taken = context_.pages->page(context_.block, word & ~kFlagBits, *bytes);
+  if (!taken) taken.error().offset = record;
+  return taken;
 }
 
 }  // namespace
@@ -166,20 +171,20 @@ Expected<void> RamSection::load_part(wire::Reader& in, std::uint32_t) {
     return refuse_at(ErrorCode::bad_value, begin, {"pages came, though memory is handed over whole"});
   bool is_first = !std::exchange(is_begun_, true);
   if (!is_first && part->blocks.empty()) return {};
-  auto same = check_blocks(*part);
+  auto same = check_ram_blocks(blocks_, part->blocks);
   if (!same) same.error().offset = begin;
   return same;
 }
 
-Expected<void> RamSection::check_blocks(const RamPart& part) const {
-  for (const RamBlock& ours : blocks_) {
+Expected<void> check_ram_blocks(std::span<const RamBlock> here, std::span<const RamBlock> came) {
+  for (const RamBlock& ours : here) {
     auto is_it = [&ours](const RamBlock& theirs) { return theirs.name == ours.name; };
-    if (std::ranges::count_if(part.blocks, is_it) == 1) continue;
+    if (std::ranges::count_if(came, is_it) == 1) continue;
     return refuse(ErrorCode::bad_value, {"RAM block ", quoted(ours.name), " did not come once"});
   }
-  for (const RamBlock& theirs : part.blocks) {
-    auto ours = std::ranges::find(blocks_, theirs.name, &RamBlock::name);
-    if (ours == blocks_.end()) return refuse(ErrorCode::bad_value, {"RAM block ", quoted(theirs.name), " is unknown"});
+  for (const RamBlock& theirs : came) {
+    auto ours = std::ranges::find(here, theirs.name, &RamBlock::name);
+    if (ours == here.end()) return refuse(ErrorCode::bad_value, {"RAM block ", quoted(theirs.name), " is unknown"});
     if (ours->used_length != theirs.used_length) {
       return refuse(ErrorCode::bad_value, {"RAM block ", quoted(theirs.name), ": ", Decimal(theirs.used_length),
                                            " bytes, here ", Decimal(ours->used_length)});
@@ -211,6 +216,13 @@ Expected<void> write_ram_setup(std::span<const RamBlock> blocks, wire::Writer& o
   }
   write_ram_end(out);
   return {};
+}
+
+void write_ram_page(std::string_view block, std::uint64_t offset, std::span<const std::byte> bytes, wire::Writer& out) {
+  std::uint64_t continued = block.empty() ? bits(RamFlag::continued) : 0;
+  out.be64(offset | bits(RamFlag::page) | continued);
+  if (!block.empty()) out.counted_string(block);
+  out.bytes(bytes);
 }
 
 void write_ram_end(wire::Writer& out) {

@@ -43,16 +43,29 @@ struct RamPart {
   std::uint64_t pages = 0;
 };
 
+/// Takes the pages of a stream.
+class RamPages {
+ public:
+  virtual ~RamPages() = default;
+  /// `offset` in the block, whole pages; `bytes`: kRamPageBytes of them, or one that fills the page.
+  virtual Expected<void> page(std::string_view block, std::uint64_t offset, std::span<const std::byte> bytes) = 0;
+};
+
 /// What the reading of one part must know of the stream before it.
 struct RamContext {
   bool with_addresses = false;  ///< x-ignore-shared is on
   bool has_block = false;       ///< a page has named its block: the next ones may continue it, in later parts too
+  std::string block{};          ///< its name
+  RamPages* pages = nullptr;    ///< where pages go; null: they are only counted
 };
 
 /// Reads one part of the section, up to and including its end mark. `observer` (may be null) hears of every field,
 /// under `prefix`. bad_value, bad_length, truncated.
 Expected<RamPart> read_ram_part(wire::Reader& in, RamContext& context, Observer* observer = nullptr,
                                 std::string_view prefix = {});
+
+/// bad_value unless the blocks that came are those that are here, in any order.
+Expected<void> check_ram_blocks(std::span<const RamBlock> here, std::span<const RamBlock> came);
 
 /// The section of a VM whose memory is handed over whole (cpr-transfer, cpr-exec): the blocks must be those of this
 /// side, in any order, and no page may come.
@@ -66,8 +79,6 @@ class RamSection final : public IterableSection {
   Expected<void> load_part(wire::Reader& in, std::uint32_t version) override;
 
  private:
-  Expected<void> check_blocks(const RamPart& part) const;
-
   std::vector<RamBlock> blocks_;
   RamContext context_;
   bool is_begun_ = false;
@@ -75,7 +86,9 @@ class RamSection final : public IterableSection {
 
 /// The first part as CPR sends it: the blocks (addresses where they have one), then the end mark.
 Expected<void> write_ram_setup(std::span<const RamBlock> blocks, wire::Writer& out);
-/// A part without pages.
+/// One page of kRamPageBytes. `block` is empty for the block of the page before.
+void write_ram_page(std::string_view block, std::uint64_t offset, std::span<const std::byte> bytes, wire::Writer& out);
+/// The end of a part.
 void write_ram_end(wire::Writer& out);
 
 }  // namespace vcpr::vmstate
