@@ -185,13 +185,15 @@ TEST_F(ParticipantsTest, NoLoadBeginsBeforeTheLastWasGivenUp) {
 }
 
 TEST_F(ParticipantsTest, AVmThatArrivedAndIsHandedOnHasNothingToGiveUp) {
-  ASSERT_TRUE(participants.take_over(Mode::cpr_transfer));
-  ASSERT_TRUE(participants.let_go(Mode::cpr_exec));
-  taken();
-  participants.give_up();
-  EXPECT_EQ(taken(), Calls{});
-  EXPECT_TRUE(participants.take_back());
-  EXPECT_EQ(taken(), all("take_back", names));
+  for (Mode mode : {Mode::cpr_exec, Mode::cpr_reboot}) {
+    ASSERT_TRUE(participants.take_over(Mode::cpr_transfer));
+    ASSERT_TRUE(participants.let_go(mode));
+    taken();
+    participants.give_up();
+    EXPECT_EQ(taken(), Calls{}) << name(mode);
+    EXPECT_TRUE(participants.take_back());
+    EXPECT_EQ(taken(), mode == Mode::cpr_exec ? all("take_back", names) : Calls{});
+  }
 }
 
 TEST_F(ParticipantsTest, OnlyThoseOfTheModeAreAsked) {

@@ -107,6 +107,16 @@ TEST_F(MemorySectionsTest, WhatThereWasIsThereAgainAndListenersHearOfIt) {
   EXPECT_EQ(fresh.save(), old.save()) << "a second handover tells the same";
 }
 
+TEST_F(MemorySectionsTest, AnotherAttemptTellsWhatThereIsThen) {
+  ASSERT_TRUE(old.iommu.map({.iova = 0x1000, .size = 0x1000, .block = old.block}) &&
+              old.discards.populate(0, 2 * kUnit));
+  old.save();
+  ASSERT_TRUE(old.iommu.unmap(0x1000) && old.discards.discard(0, kUnit));
+  ASSERT_TRUE(old.iommu.map({.iova = 0x9000, .size = 0x1000, .block = old.block}));
+  EXPECT_TRUE(fresh.arrive(old.save()));
+  EXPECT_EQ(fresh.heard, (std::vector<std::string>{"n+9000", "n+2000"}));
+}
+
 TEST_F(MemorySectionsTest, AMappingThatCannotBeHereIsRefusedWithoutEffect) {
   const IommuPieces lies[] = {
       of({{.iova = 0x1000, .size = 0}}),
