@@ -43,10 +43,15 @@ class TestVcpus final : public lifecycle::Vcpus {
   std::function<void()> on_resume;
 };
 
-class NoInterrupts final : public kvm::InterruptSink {
+/// What user space was to deliver.
+class NotedInterrupts final : public kvm::InterruptSink {
  public:
-  Expected<void> send_message(const kvm::MsiMessage&) override { return {}; }
+  Expected<void> send_message(const kvm::MsiMessage& message) override {
+    messages.push_back(message.data);
+    return {};
+  }
   Expected<void> set_line(std::uint32_t, bool) override { return {}; }
+  std::vector<std::uint32_t> messages;
 };
 
 class NotedEvents final : public vfio::DeviceEvents {
@@ -74,7 +79,7 @@ struct Side {
   TestVcpus vcpus;
   lifecycle::MainLoop loop;
   NotedEvents events;
-  NoInterrupts interrupts;
+  NotedInterrupts interrupts;
   std::unique_ptr<vm::VirtualMachine> vm;
 };
 
