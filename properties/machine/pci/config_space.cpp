@@ -43,6 +43,7 @@ void add_capability(PciFunction& function, std::uint8_t offset, Capability id) {
 
 void fill_capabilities(PciFunction& function) {
   const PciModel& model = function.model;
+  put(function, kCapabilityList, 0, 1);
   add_capability(function, model.express, kExpress);
   add_capability(function, model.msix, kMsix);
   add_capability(function, model.msi, kMsi);
