@@ -152,7 +152,7 @@ Expected<void> Container::add_sparse(const memory::FlatRange& range) {
   return {};
 }
 
-Expected<void> Container::map_and_note(const DmaMapping& mapping) {
+Expected<void> Container::map_and_note(DmaMapping mapping) {
   Expected<bool> mapped = map(mapping);
   if (!mapped) return std::unexpected(std::move(mapped.error()));
   if (*mapped) mappings_.emplace(mapping.iova, mapping);

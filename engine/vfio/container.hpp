@@ -20,6 +20,7 @@ struct DmaMapping {
   std::uint64_t offset = 0;           ///< in the block
   bool read_only = false;
   bool vaddr_valid = true;  ///< type1: false from UNMAP VADDR to MAP VADDR
+  bool of_file = false;     ///< iommufd: it refers to the block's file, and to no address of a process
 };
 
 class Container : public memory::MapListener {
@@ -50,7 +51,7 @@ class Container : public memory::MapListener {
   void invalidate_books();
 
   /// Asks the kernel. False: there is no such mapping now, and it is no error, as peer to peer DMA is an extra.
-  virtual Expected<bool> map(const DmaMapping& mapping) = 0;
+  virtual Expected<bool> map(DmaMapping& mapping) = 0;
   virtual Expected<void> unmap(const DmaMapping& mapping) = 0;
   /// Old side: makes the mapping this process's again.
   virtual Expected<void> restore(DmaMapping& mapping) = 0;
@@ -59,7 +60,7 @@ class Container : public memory::MapListener {
   class Window;  ///< of a guest IOMMU: listens to it
   class Sparse;  ///< of a range with a discard manager: listens to it
 
-  Expected<void> map_and_note(const DmaMapping& mapping);
+  Expected<void> map_and_note(DmaMapping mapping);
   Expected<void> unmap_and_forget(std::uint64_t iova);
   Expected<void> unmap_within(std::uint64_t address, std::uint64_t size);
   Expected<void> add_window(const memory::FlatRange& range);

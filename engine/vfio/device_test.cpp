@@ -118,7 +118,7 @@ TEST_F(DeviceTest, AGivenDescriptorIsKeptUnderTheIdTheUserGave) {
   const int given = *vm->process.kernel().open("/dev/vfio/devices/vfio0", os::abi::o_rdwr);
   Expected<Device*> device = vm->attach({.name = "hostdev0", .iommufd = "iommufd0", .given_fd = given});
   ASSERT_TRUE(device) << device.error().message();
-  EXPECT_EQ(vm->life.cpr.descriptors.find({"hostdev0", 0}), given);
+  EXPECT_EQ(vm->life.cpr.descriptors.find({"hostdev0", 0}).value_or(-1), given);
   EXPECT_TRUE(vm->life.cpr.devices.find("hostdev0"));
   expect_nothing_left();
 }

@@ -29,7 +29,7 @@ Expected<void> detach_pt(Device& device) {
   return {};
 }
 
-bool is_of_file(const DmaMapping& mapping) {
+bool has_file(const DmaMapping& mapping) {
   return mapping.block != nullptr && mapping.block->fd >= 0;
 }
 
@@ -179,19 +179,26 @@ void IommufdContainer::forget_mappings() {
   forget();
 }
 
-Expected<bool> IommufdContainer::map(const DmaMapping& mapping) {
-  if (adopting_) return is_of_file(mapping);
+Expected<bool> IommufdContainer::map(DmaMapping& mapping) {
+  mapping.of_file = has_file(mapping);
+  if (adopting_) return mapping.of_file;
   if (Expected<void> ours = iommufd_.vm().life.check_ours("mapping for DMA"); !ours)
     return std::unexpected(std::move(ours.error()));
-  const bool of_file = is_of_file(mapping);
-  Expected<void> mapped = of_file ? iommufd_.map_file(ioas_id_, mapping) : iommufd_.map_memory(ioas_id_, mapping);
-  if (mapped && !of_file) {
-    mapped = block_cpr();
-    if (!mapped) (void)iommufd_.unmap(ioas_id_, mapping);
+  Expected<void> mapped = mapping.of_file ? iommufd_.map_file(ioas_id_, mapping) : map_private(mapping);
+  if (!mapped && mapping.of_file && mapped.error().os == os::Errno::enotty) {
+    mapping.of_file = false;  // Linux before 6.14
+    mapped = map_private(mapping);
   }
   if (mapped) return true;
   if (mapping.block == nullptr && mapped.error().code != ErrorCode::gone) return false;
   return std::unexpected(std::move(mapped.error()));
+}
+
+Expected<void> IommufdContainer::map_private(const DmaMapping& mapping) {
+  if (Expected<void> mapped = iommufd_.map_memory(ioas_id_, mapping); !mapped) return mapped;
+  Expected<void> blocked = block_cpr();
+  if (!blocked) (void)iommufd_.unmap(ioas_id_, mapping);
+  return blocked;
 }
 
 /// Once the VM may be another's, a mapping stays what it is, in the kernel and in the books (window W19).
@@ -199,7 +206,7 @@ Expected<void> IommufdContainer::unmap(const DmaMapping& mapping) {
   if (adopting_) return {};
   if (Expected<void> ours = iommufd_.vm().life.check_ours("unmapping from DMA"); !ours) return ours;
   Expected<void> done = iommufd_.unmap(ioas_id_, mapping);
-  if (done && !is_of_file(mapping) && --private_mappings_ == 0) iommufd_.vm().life.blockers.remove(cpr.blocker);
+  if (done && !mapping.of_file && --private_mappings_ == 0) iommufd_.vm().life.blockers.remove(cpr.blocker);
   return done;
 }
 

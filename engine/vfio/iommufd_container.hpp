@@ -35,7 +35,7 @@ class IommufdContainer final : public Container {
   VFIOContainerCPR cpr;
 
  protected:
-  Expected<bool> map(const DmaMapping& mapping) override;
+  Expected<bool> map(DmaMapping& mapping) override;
   Expected<void> unmap(const DmaMapping& mapping) override;
   /// Nothing: a mapping of a file has no vaddr.
   Expected<void> restore(DmaMapping&) override { return {}; }
@@ -57,6 +57,7 @@ class IommufdContainer final : public Container {
   Expected<void> adopt_hwpt(Device& device);
   Expected<void> detach_from_hwpt(Device& device);
   static Expected<void> drop(IommufdContainer& container, const Device& device);
+  Expected<void> map_private(const DmaMapping& mapping);
   Expected<void> block_cpr();
 
   Iommufd& iommufd_;

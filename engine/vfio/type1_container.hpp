@@ -47,7 +47,7 @@ class Type1Container final : public Container {
   VFIOContainerCPR cpr;
 
  protected:
-  Expected<bool> map(const DmaMapping& mapping) override;
+  Expected<bool> map(DmaMapping& mapping) override;
   Expected<void> unmap(const DmaMapping& mapping) override;
   Expected<void> restore(DmaMapping& mapping) override;
 

@@ -28,7 +28,7 @@ Expected<void> Type1Container::start_mapping() {
   return vm_.life.is_incoming() ? Expected<void>() : listen();
 }
 
-Expected<bool> Type1Container::map(const DmaMapping& mapping) {
+Expected<bool> Type1Container::map(DmaMapping& mapping) {
   const bool is_bar = mapping.block == nullptr;
   if (adopting_) {
     Expected<void> updated = update_vaddr(mapping);

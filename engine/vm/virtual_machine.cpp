@@ -48,7 +48,9 @@ Expected<void> VirtualMachine::build() {
   if (Expected<void> added = life_.sections.add("globalstate", 0, vmstate::kGlobalState, global_state_); !added) {
     return added;
   }
-  return life_.is_incoming() ? life_.cpr.descriptors.check_all_claimed() : Expected<void>{};
+  if (!life_.is_incoming()) return {};
+  Expected<void> all_taken = life_.cpr.descriptors.check_all_claimed();
+  return all_taken ? vfio_->check_records() : all_taken;
 }
 
 Expected<void> VirtualMachine::build_kvm() {
