@@ -5,6 +5,7 @@
 #include "engine/memory/discard_section.hpp"
 #include "engine/memory/guest_iommu_section.hpp"
 #include "engine/memory/memory_testing.hpp"
+#include "engine/vmstate/codec.hpp"
 #include "engine/vmstate/main_stream.hpp"
 #include "properties/machine/machine.hpp"
 
@@ -105,6 +106,44 @@ TEST_F(MemorySectionsTest, WhatThereWasIsThereAgainAndListenersHearOfIt) {
   EXPECT_FALSE(fresh.iommu.mappings().at(0x4000).read_only);
   EXPECT_TRUE(fresh.iommu.mappings().at(0x1000).read_only);
   EXPECT_EQ(fresh.save(), old.save()) << "a second handover tells the same";
+}
+
+/// In hexadecimal, without spaces.
+template <class T>
+std::string saved(const vmstate::DescriptionOf<T>& description, const T& state) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  wire::Outbox out;
+  wire::Writer writer(out);
+  EXPECT_TRUE(vmstate::save(description, state, writer));
+  std::string text;
+  for (std::byte each : out.bytes) {
+    auto value = std::to_integer<unsigned>(each);
+    text += {kDigits[value / 16], kDigits[value % 16]};
+  }
+  return text;
+}
+
+TEST_F(MemorySectionsTest, AreWrittenAsFormatSays) {
+  IommuPiece read_only{.iova = 0x4000, .size = 0x2000, .offset = 0x1000, .block = 1, .read_only = true};
+  EXPECT_EQ(saved(kGuestIommu, of({read_only}, {{"ram"}, {"rom"}})),
+            "0100000004"
+            "72616d00"
+            "0100000004"
+            "726f6d00"
+            "00"
+            "00000001"
+            "0000000000004000"
+            "0000000000002000"
+            "0000000000001000"
+            "00000001"
+            "01");
+  PopulatedUnits units = whole();
+  units.words = {1, 0x20};
+  EXPECT_EQ(saved(kPopulatedUnits, units),
+            "000000000008c000"
+            "0000000000002000"
+            "0000000000000001"
+            "0000000000000020");
 }
 
 TEST_F(MemorySectionsTest, AnotherAttemptTellsWhatThereIsThen) {
