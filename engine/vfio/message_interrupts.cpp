@@ -14,12 +14,12 @@ void note(Expected<void>& first, Expected<void> result) {
 }  // namespace
 
 MessageInterrupts::MessageInterrupts(PciDevice& device, IrqIndex index, std::uint32_t count, bool with_kvm)
-    : device_(device), index_(index), with_kvm_(with_kvm) {
-  for (std::uint32_t number = 0; number < count; ++number) vectors_.emplace_back(device, *this, number);
+    : function(device), by_kvm(with_kvm), index_(index) {
+  for (std::uint32_t number = 0; number < count; ++number) all.emplace_back(device, *this, number);
 }
 
 Expected<void> MessageInterrupts::commit() {
-  kvm::Vm* kvm = device_.vm().kvm;
+  kvm::Vm* kvm = function.vm().kvm;
   return kvm != nullptr ? kvm->commit_routes() : Expected<void>();
 }
 
@@ -31,15 +31,15 @@ std::vector<std::int32_t> MessageInterrupts::triggers(std::uint32_t end) const {
 
 Expected<void> MessageInterrupts::arm(std::uint32_t end) {
   const std::vector<std::int32_t> fds = triggers(end);
-  auto armed = device_.device().set_triggers(index_, 0, fds);
+  auto armed = function.device().set_triggers(index_, 0, fds);
   if (!armed) return armed;
-  host_is_on_ = true;
-  for (std::uint32_t number = 0; number < end; ++number) vectors_[number].set_armed(fds[number]);
+  host_on = true;
+  for (std::uint32_t number = 0; number < end; ++number) all[number].set_armed(fds[number]);
   return {};
 }
 
 void MessageInterrupts::close_unarmed() {
-  for (Vector& each : vectors_) {
+  for (Vector& each : all) {
     if (each.is_used() && each.armed() < 0) each.close();
   }
   (void)commit();
@@ -47,19 +47,19 @@ void MessageInterrupts::close_unarmed() {
 
 Expected<void> MessageInterrupts::disable() {
   Expected<void> first;
-  if (host_is_on_) note(first, device_.device().disable_irqs(index_));
-  host_is_on_ = is_on_ = false;
-  for (Vector& each : vectors_) each.close();
+  if (host_on) note(first, function.device().disable_irqs(index_));
+  host_on = on = false;
+  for (Vector& each : all) each.close();
   note(first, commit());
   return first;
 }
 
 void MessageInterrupts::abandon() {
-  for (Vector& each : vectors_) each.close();
+  for (Vector& each : all) each.close();
 }
 
 void MessageInterrupts::send(std::uint32_t number) {
-  if (auto sent = device_.vm().interrupts.send_message(message(number)); !sent) keep(number);
+  if (auto sent = function.vm().interrupts.send_message(message(number)); !sent) keep(number);
 }
 
 void MessageInterrupts::send_kept(std::uint32_t number) {
@@ -71,9 +71,9 @@ void MessageInterrupts::vector_signalled(std::uint32_t number) {
 }
 
 Expected<void> MessageInterrupts::let_go() {
-  if (!is_on_) return {};
+  if (!on) return {};
   is_let_go_ = true;
-  for (Vector& each : vectors_) {
+  for (Vector& each : all) {
     if (!each.is_used()) continue;
     if (auto gone = each.detach(); !gone) return gone;
   }
@@ -86,7 +86,7 @@ Expected<void> MessageInterrupts::let_go() {
 Expected<void> MessageInterrupts::take_back() {
   Expected<void> first;
   if (!is_let_go_) return first;
-  for (Vector& each : vectors_) {
+  for (Vector& each : all) {
     if (!each.is_used() || each.is_attached()) continue;
     auto attached = each.attach();
     if (attached) each.signal();
@@ -97,18 +97,18 @@ Expected<void> MessageInterrupts::take_back() {
 }
 
 Expected<void> MessageInterrupts::take_over() {
-  is_on_ = host_is_on_ = true;
+  on = host_on = true;
   for (std::uint32_t number = 0; number < count(); ++number) {
-    if (!has_vector_fd(device_, "interrupt", static_cast<std::int32_t>(number))) continue;
-    Vector& each = vectors_[number];
-    if (auto taken = each.adopt(message(number), with_kvm_); !taken) return taken;
+    if (!has_vector_fd(function, "interrupt", static_cast<std::int32_t>(number))) continue;
+    Vector& each = all[number];
+    if (auto taken = each.adopt(message(number), by_kvm); !taken) return taken;
     each.set_armed(wanted_trigger(number));
   }
   adopted();
   if (auto committed = commit(); !committed) return committed;
   for (std::uint32_t number = 0; number < count(); ++number) {
-    if (!vectors_[number].is_used()) continue;
-    if (auto attached = vectors_[number].attach(); !attached) return attached;
+    if (!all[number].is_used()) continue;
+    if (auto attached = all[number].attach(); !attached) return attached;
     send_kept(number);
   }
   return {};
@@ -117,7 +117,7 @@ Expected<void> MessageInterrupts::take_over() {
 /// KVM may have taken what was in the eventfd of an irqfd, and a handler what was in its own.
 void MessageInterrupts::give_up() {
   for (std::uint32_t number = 0; number < count(); ++number) {
-    Vector& each = vectors_[number];
+    Vector& each = all[number];
     if (!each.is_used()) continue;
     const bool may_have_taken = each.has_consumed() || (each.has_irqfd() && each.armed() == each.trigger(false));
     (void)each.detach();
@@ -125,7 +125,7 @@ void MessageInterrupts::give_up() {
     each.forget();
   }
   (void)commit();
-  is_on_ = host_is_on_ = false;
+  on = host_on = false;
 }
 
 }  // namespace vcpr::vfio

@@ -15,9 +15,9 @@ class MessageInterrupts : public VectorOwner {
   MessageInterrupts(const MessageInterrupts&) = delete;
   MessageInterrupts& operator=(const MessageInterrupts&) = delete;
 
-  bool is_on() const { return is_on_; }
-  std::uint32_t count() const { return static_cast<std::uint32_t>(vectors_.size()); }
-  const Vector& vector(std::uint32_t number) const { return vectors_[number]; }
+  bool is_on() const { return on; }
+  std::uint32_t count() const { return static_cast<std::uint32_t>(all.size()); }
+  const Vector& vector(std::uint32_t number) const { return all[number]; }
 
   /// The guest has enabled it: eventfds, routes in one batch, irqfds, then the device. On error it is off, and nothing
   /// is left.
@@ -61,13 +61,15 @@ class MessageInterrupts : public VectorOwner {
   /// Tells the device, and notes it. `end` vectors from 0.
   Expected<void> arm(std::uint32_t end);
 
-  PciDevice& device_;
+  PciDevice& function;
+  const bool by_kvm;
+  std::deque<Vector> all;
+  bool on = false;       ///< as the guest has it
+  bool host_on = false;  ///< as the kernel has it
+
+ private:
   const IrqIndex index_;
-  const bool with_kvm_;
-  std::deque<Vector> vectors_;
-  bool is_on_ = false;       ///< as the guest has it
-  bool host_is_on_ = false;  ///< as the kernel has it
-  bool is_let_go_ = false;   ///< by let_go or before take_over
+  bool is_let_go_ = false;
 };
 
 }  // namespace vcpr::vfio

@@ -10,11 +10,11 @@ Msi::Msi(PciDevice& device, std::uint32_t count)
     : MessageInterrupts(device, IrqIndex::msi, count, device.vm().kvm != nullptr && device.options().kvm_msi) {}
 
 kvm::MsiMessage Msi::message(std::uint32_t number) const {
-  return device_.config().msi_message(number);
+  return function.config().msi_message(number);
 }
 
 bool Msi::is_masked(std::uint32_t number) const {
-  return device_.config().is_msi_masked(number);
+  return function.config().is_msi_masked(number);
 }
 
 bool Msi::take_kept(std::uint32_t number) {
@@ -27,26 +27,26 @@ bool Msi::take_kept(std::uint32_t number) {
 /// A signal that came to user space just before the guest masked the vector.
 void Msi::return_kept() {
   for (std::uint32_t number = 0; number < count(); ++number) {
-    if (take_kept(number)) vectors_[number].signal();
+    if (take_kept(number)) all[number].signal();
   }
 }
 
 std::uint32_t Msi::used() const {
   std::uint32_t vectors = 0;
-  for (const Vector& each : vectors_) vectors += each.is_used() ? 1U : 0U;
+  for (const Vector& each : all) vectors += each.is_used() ? 1U : 0U;
   return vectors;
 }
 
 Expected<void> Msi::enable() {
-  is_on_ = true;
+  on = true;
   kept_ = 0;
-  enabled_ = device_.config().msi_vectors();
+  enabled_ = function.config().msi_vectors();
   Expected<void> done;
   for (std::uint32_t number = 0; done && number < enabled_; ++number) {
-    done = vectors_[number].open(message(number), with_kvm_);
+    done = all[number].open(message(number), by_kvm);
   }
   if (done) done = commit();
-  for (std::uint32_t number = 0; done && number < enabled_; ++number) done = vectors_[number].attach();
+  for (std::uint32_t number = 0; done && number < enabled_; ++number) done = all[number].attach();
   if (done) done = arm(enabled_);
   if (!done) (void)disable();
   return done;
@@ -54,13 +54,13 @@ Expected<void> Msi::enable() {
 
 /// Masks are the device's, so the trigger stays. With another number of vectors it is another MSI.
 Expected<void> Msi::update() {
-  if (!is_on_) return {};
-  if (device_.config().msi_vectors() != enabled_) {
+  if (!on) return {};
+  if (function.config().msi_vectors() != enabled_) {
     if (auto off = disable(); !off) return off;
     return enable();
   }
   for (std::uint32_t number = 0; number < enabled_; ++number) {
-    Vector& each = vectors_[number];
+    Vector& each = all[number];
     if (each.message() != message(number)) each.change_message(message(number));
   }
   auto committed = commit();
@@ -69,9 +69,9 @@ Expected<void> Msi::update() {
 }
 
 Expected<void> Msi::check_loaded(std::uint32_t vectors) const {
-  if (auto none = check_no_vector_entries(device_, vectors); !none) return none;
+  if (auto none = check_no_vector_entries(function, vectors); !none) return none;
   for (std::uint32_t number = 0; number < vectors; ++number) {
-    if (auto whole = check_vector_entries(device_, number, true, with_kvm_); !whole) return whole;
+    if (auto whole = check_vector_entries(function, number, true, by_kvm); !whole) return whole;
   }
   return {};
 }

@@ -19,7 +19,7 @@ class Msi final : public MessageInterrupts {
  protected:
   kvm::MsiMessage message(std::uint32_t number) const override;
   bool is_masked(std::uint32_t number) const override;
-  std::int32_t wanted_trigger(std::uint32_t number) const override { return vectors_[number].trigger(false); }
+  std::int32_t wanted_trigger(std::uint32_t number) const override { return all[number].trigger(false); }
   void keep(std::uint32_t number) override { kept_ |= 1U << number; }
   bool take_kept(std::uint32_t number) override;
   void return_kept() override;

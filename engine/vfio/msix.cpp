@@ -40,7 +40,7 @@ kvm::MsiMessage Msix::message(std::uint32_t number) const {
 }
 
 bool Msix::is_masked(std::uint32_t number) const {
-  return device_.config().is_msix_masked() || is_masked_in(bytes_, number);
+  return function.config().is_msix_masked() || is_masked_in(bytes_, number);
 }
 
 void Msix::keep(std::uint32_t number) {
@@ -56,24 +56,24 @@ bool Msix::take_kept(std::uint32_t number) {
 }
 
 std::int32_t Msix::wanted_trigger(std::uint32_t number) const {
-  return vectors_[number].trigger(is_masked(number));
+  return all[number].trigger(is_masked(number));
 }
 
 bool Msix::can_grow() const {
-  return (device_.device().irq(IrqIndex::msix).flags & os::abi::vfio_irq_info_noresize) == 0;
+  return (function.device().irq(IrqIndex::msix).flags & os::abi::vfio_irq_info_noresize) == 0;
 }
 
 std::uint32_t Msix::used_end() const {
   std::uint32_t end = count();
-  while (end > 0 && !vectors_[end - 1].is_used()) --end;
+  while (end > 0 && !all[end - 1].is_used()) --end;
   return end;
 }
 
 Expected<void> Msix::enable() {
-  is_on_ = true;
+  on = true;
   allocated_ = 0;
   auto done = open(0, count());
-  for (std::uint32_t number = 0; done && number < count(); ++number) done = vectors_[number].attach();
+  for (std::uint32_t number = 0; done && number < count(); ++number) done = all[number].attach();
   if (done) done = enable_host();
   if (!done) {
     (void)disable();
@@ -89,8 +89,8 @@ Expected<void> Msix::enable_host() {
   const std::uint32_t end = used_end();
   if (can_grow() || end == 0) {
     constexpr std::array<std::int32_t, 1> kNoVector{-1};
-    if (auto enabled = device_.device().set_triggers(IrqIndex::msix, 0, kNoVector); !enabled) return enabled;
-    host_is_on_ = true;
+    if (auto enabled = function.device().set_triggers(IrqIndex::msix, 0, kNoVector); !enabled) return enabled;
+    host_on = true;
   }
   allocated_ = std::max(end, 1U);
   return end == 0 ? Expected<void>() : arm(end);
@@ -100,10 +100,10 @@ Expected<void> Msix::enable_host() {
 Expected<void> Msix::open(std::uint32_t first, std::uint32_t end) {
   Expected<void> done;
   for (std::uint32_t number = first; done && number < end; ++number) {
-    Vector& each = vectors_[number];
+    Vector& each = all[number];
     if (is_masked(number)) continue;
     if (!each.is_used()) {
-      done = each.open(message(number), with_kvm_);
+      done = each.open(message(number), by_kvm);
     } else if (each.message() != message(number)) {
       each.change_message(message(number));
     }
@@ -112,11 +112,11 @@ Expected<void> Msix::open(std::uint32_t first, std::uint32_t end) {
 }
 
 Expected<void> Msix::switch_trigger(std::uint32_t number) {
-  Vector& each = vectors_[number];
+  Vector& each = all[number];
   const std::int32_t trigger = wanted_trigger(number);
   if (each.armed() == trigger) return {};
   if (number >= allocated_ && !can_grow()) return grow(number + 1);
-  auto told = device_.device().set_triggers(IrqIndex::msix, number, {&trigger, 1});
+  auto told = function.device().set_triggers(IrqIndex::msix, number, {&trigger, 1});
   each.set_armed(told ? trigger : -1);
   allocated_ = std::max(allocated_, number + 1);
   return told;
@@ -126,11 +126,11 @@ Expected<void> Msix::switch_trigger(std::uint32_t number) {
 /// in between, so every vector that was there before is signalled once.
 Expected<void> Msix::grow(std::uint32_t end) {
   std::vector<Vector*> before;
-  for (Vector& each : vectors_) {
+  for (Vector& each : all) {
     if (each.armed() >= 0) before.push_back(&each);
   }
-  if (auto off = device_.device().disable_irqs(IrqIndex::msix); !off) return off;
-  host_is_on_ = false;
+  if (auto off = function.device().disable_irqs(IrqIndex::msix); !off) return off;
+  host_on = false;
   auto grown = arm(end);
   if (grown) {
     allocated_ = end;
@@ -138,21 +138,21 @@ Expected<void> Msix::grow(std::uint32_t end) {
     (void)arm(allocated_);
   }
   for (Vector* each : before) {
-    if (host_is_on_) each->signal();
+    if (host_on) each->signal();
   }
   return grown;
 }
 
 Expected<void> Msix::ready_vector(std::uint32_t number) {
-  if (!vectors_[number].is_used()) return {};
-  if (auto attached = vectors_[number].attach(); !attached) return attached;
+  if (!all[number].is_used()) return {};
+  if (auto attached = all[number].attach(); !attached) return attached;
   if (auto switched = switch_trigger(number); !switched) return switched;
   send_kept(number);
   return {};
 }
 
 Expected<void> Msix::update(std::uint32_t first, std::uint32_t end) {
-  if (!is_on_) return {};
+  if (!on) return {};
   Expected<void> result = open(first, end);
   for (std::uint32_t number = first; result && number < end; ++number) result = ready_vector(number);
   if (!result) close_unarmed();
@@ -196,10 +196,10 @@ Expected<void> Msix::check_loaded(const vmstate::VfioCprPci& section, bool enabl
     return refuse(ErrorCode::bad_value, {"MSI-X: a pending bit beyond vector ", Decimal(count() - 1)});
   }
   if (!enabled) return {};
-  if (auto none = check_no_vector_entries(device_, count()); !none) return none;
+  if (auto none = check_no_vector_entries(function, count()); !none) return none;
   for (std::uint32_t number = 0; number < count(); ++number) {
     const bool needed = !all_masked && !is_masked_in(loaded, number);
-    if (auto whole = check_vector_entries(device_, number, needed, with_kvm_); !whole) return whole;
+    if (auto whole = check_vector_entries(function, number, needed, by_kvm); !whole) return whole;
   }
   return {};
 }
