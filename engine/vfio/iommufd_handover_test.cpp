@@ -1,6 +1,7 @@
 // An iommufd on its way from one process to another: ids stay, nothing is mapped, the charge moves once.
 #include <gtest/gtest.h>
 
+#include "engine/os/abi/iommufd.hpp"
 #include "engine/vfio/vfio_testing.hpp"
 
 namespace vcpr::vfio {
@@ -105,6 +106,28 @@ TEST_F(IommufdTest, I21_TakenBackFromTheLivingAndFromTheDead) {
     neu.reset();
     old->run();
   }
+}
+
+/// Linux 7.2 answers EINVAL to who takes over from the dead in RLIMIT_MODE 1, though everything has changed hands.
+TEST(Iommufd, I20_I21_TakesOverFromTheDeadInEitherAccountingMode) {
+  machine::Machine host;
+  host.plug({DeviceModel::igb, 3, "0000:00:07.0"});
+  TestVm old(host.spawn());
+  old.process.set_privileged(true);
+  old.add_ranges(*old.add_ram());
+  Expected<Iommufd*> iommufd = Iommufd::connect(*old.vm, kIgb.iommufd);
+  ASSERT_TRUE(iommufd);
+  os::abi::iommu_option option{sizeof option, os::abi::iommu_option_rlimit_mode, os::abi::iommu_option_op_set, 0, 0, 1};
+  ASSERT_TRUE(old.process.kernel().ioctl((*iommufd)->fd(), os::abi::request::iommu_option, &option));
+  ASSERT_TRUE(old.attach(kIgb));
+  ASSERT_EQ(text_of(old.let_go()), "");
+  machine::Process& process = host.spawn();
+  TestVm neu(process, Incoming::transfer, arrive(old.life.cpr, old.process, process));
+  neu.add_ranges(*neu.add_ram());
+  ASSERT_TRUE(neu.attach(kIgb));
+  old.process.kill();
+  EXPECT_EQ(text_of(neu.take_over()), "");
+  for (const machine::MappingFact& mapping : machine::Truth(host).mappings()) EXPECT_EQ(mapping.owner, &process);
 }
 
 TEST_F(IommufdTest, AFailedChangeLeavesTheOwnershipWithTheOldProcess) {
