@@ -274,8 +274,8 @@ TEST_P(AFailingUpdate, I43_LeavesTheOthersRestoredAndSucceedsWhenAskedAgain) {
   ASSERT_EQ(text_of(old->let_go()), "");
   ASSERT_EQ(text_of(neu->take_over()), "");
   {
-    constexpr std::uint32_t kSecondUpdate = 5;  // each mapping: update refused, invalidate, update
-    const OneFault fault(host, GetParam(), kSecondUpdate);
+    constexpr std::uint32_t kThirdUpdate = 8;  // each mapping: update refused, invalidate, update
+    const OneFault fault(host, GetParam(), kThirdUpdate);
     const Expected<void> failed = old->life.participants.take_back();
     ASSERT_FALSE(failed);
     EXPECT_NE(failed.error().os, os::Errno::none);
