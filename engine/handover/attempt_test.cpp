@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <gtest/gtest.h>
 
+#include "engine/handover/main_channel.hpp"
 #include "engine/handover/pair_testing.hpp"
 #include "engine/handover/socket.hpp"
 #include "engine/vmstate/sections/iommufd.hpp"
@@ -557,6 +558,91 @@ TEST_F(AttemptTest, ASourceThatIsDroppedInTheMiddleLeavesOneOwner) {
   ASSERT_TRUE(old_side.vm->start());
   EXPECT_TRUE(old_side.vcpus.running);
   EXPECT_FALSE(new_side.vcpus.running);
+}
+
+// A peer that does not know the answer: QEMU
+
+TEST_F(AttemptTest, APlainStreamIsDoneWhenItIsSentAndRunsWhenItHasEnded) {
+  SourceOptions options = transfer_source();
+  options.want_answer = false;
+  pair.begin(options);
+  while (!pair.old_end.is_over()) pair.step();
+  EXPECT_TRUE(pair.old_end.done) << pair.old_end.text();
+  ASSERT_TRUE(pair.finish());
+  EXPECT_TRUE(pair.new_end.done) << pair.new_end.text();
+  EXPECT_TRUE(new_side.vcpus.running);
+}
+
+TEST_F(AttemptTest, I41_AStreamOfAStrangerIsRefusedWithoutEffect) {
+  pair.begin();
+  ASSERT_TRUE(pair.run_to(TargetStep::listening));
+  pair.step_new();
+  pair.source().cancel();
+  pair.step_old();
+  Side stranger(machine.spawn());
+  os::Fd socket = *make_socket(*stranger.kernel, kMainSocket);
+  ASSERT_TRUE(stranger.kernel->connect(socket.number(), kMainSocket));
+  wire::Outbox frame;
+  wire::Writer writer(frame);
+  open_frame(writer);
+  writer.be32(0xdeadbeef);
+  close_frame(frame.bytes);
+  ASSERT_TRUE(stranger.kernel->sendmsg(socket.number(), frame.bytes, {}, 0));
+  ASSERT_TRUE(pair.finish());
+  EXPECT_EQ(pair.new_end.error->code, ErrorCode::bad_magic) << pair.new_end.text();
+  EXPECT_EQ(std::ranges::count(log, "new pages checks"), 0);
+  std::vector<std::byte> heard;
+  ASSERT_TRUE(receive_some(*stranger.kernel, socket.number(), heard, 4096));
+  EXPECT_EQ((*read_reply(heard))->answer, Answer::refused);
+  socket.reset();
+  expect_as_before();
+}
+
+// Reboot
+
+TEST_F(AttemptTest, ARebootCarriesTheMemorysPagesToAFreshVm) {
+  const memory::RamBlock& block = *old_side.vm->ram().find("ram0");
+  const std::vector<std::byte> page(4096, std::byte{0x5a});
+  ASSERT_TRUE(old_side.kernel->pwrite(block.fd, page, 3 * 4096));
+  ASSERT_TRUE(old_side.vm->suspend());
+  int file = old_side.kernel->memfd_create("saved", 0).value_or(-1);
+  SourceOptions options;
+  options.mode = Mode::cpr_reboot;
+  options.main_file = file;
+  Source source(*old_side.vm, options);
+  Expected<Advance> saved = source.advance();
+  ASSERT_TRUE(saved && saved->done) << saved.error().message();
+  EXPECT_EQ(old_side.run_state(), RunState::postmigrate);
+
+  Side next(machine.fork(*old_side.process));
+  ASSERT_TRUE(next.build(small()));
+  TargetOptions taken;
+  taken.mode = Mode::cpr_reboot;
+  taken.main_file = file;
+  Target target(*next.kernel, taken);
+  ASSERT_TRUE(target.advance()->done);
+  EXPECT_FALSE(target.take_arrival()->has_value());
+  ASSERT_TRUE(target.attach(*next.vm));
+  Expected<Advance> loaded = target.advance();
+  ASSERT_TRUE(loaded && loaded->done) << loaded.error().message();
+  EXPECT_EQ(next.run_state(), RunState::suspended);
+  std::vector<std::byte> read(4096);
+  ASSERT_TRUE(next.kernel->pread(next.vm->ram().find("ram0")->fd, read, 3 * 4096));
+  EXPECT_EQ(read, page);
+}
+
+TEST_F(AttemptTest, ARebootOfPrivateMemoryIsRefusedAndTheVmRunsOn) {
+  ASSERT_TRUE(
+      old_side.vm->plug_ram({.name = "own", .size = 4096, .address = 1 << 20, .backing = memory::Backing::anonymous}));
+  SourceOptions options;
+  options.mode = Mode::cpr_reboot;
+  options.main_file = old_side.kernel->memfd_create("saved", 0).value_or(-1);
+  Source source(*old_side.vm, options);
+  Expected<Advance> saved = source.advance();
+  ASSERT_FALSE(saved);
+  EXPECT_EQ(saved.error().code, ErrorCode::bad_state) << saved.error().message();
+  EXPECT_EQ(old_side.run_state(), RunState::running);
+  EXPECT_TRUE(old_side.vcpus.running);
 }
 
 // Death
