@@ -38,16 +38,16 @@ std::string_view name(Phase phase);
 
 struct SourceOptions {
   lifecycle::Mode mode = lifecycle::Mode::cpr_transfer;
-  std::string cpr_socket;   ///< transfer: path the target listens at
-  std::string main_socket;  ///< transfer: path of the main channel
+  std::string cpr_socket{};   ///< transfer: path the target listens at
+  std::string main_socket{};  ///< transfer: path of the main channel
   int main_file = -1;  ///< exec, reboot: an open file the main stream is written to from its start; stays the caller's
-  std::string exec_path;  ///< exec
-  std::vector<std::string> exec_arguments;
+  std::string exec_path{};  ///< exec
+  std::vector<std::string> exec_arguments{};
   /// Send the table while the guest is stopped: longer downtime, and nothing can change behind it.
   bool stop_first = false;
   /// Ask a vcpr target for an answer before the VM is given away; a QEMU never sees the question.
   bool want_answer = true;
-  Timeouts timeouts;
+  Timeouts timeouts{};
 };
 
 /// Whether the VM could be given back.

@@ -149,10 +149,18 @@ Expected<void> Interrupts::check_loaded(const vmstate::VfioCprPci& section) cons
   return intx_.check_loaded(section, intx_.exists() && !has_msix && !has_msi);
 }
 
-Expected<void> Interrupts::take_over(const vmstate::VfioCprPci& section) {
+Expected<void> Interrupts::adopt(const vmstate::VfioCprPci& section) {
   kind_ = wanted();
   intx_.adopt_route(section.intx);
   if (msix_) msix_->adopt_table(section);
+  if (kind_ == Kind::msix) return msix_->adopt();
+  return kind_ == Kind::msi ? msi_->adopt() : Expected<void>();
+}
+
+Expected<void> Interrupts::take_over(const vmstate::VfioCprPci& section) {
+  if (kvm::Vm* kvm = device_.vm().kvm; kvm != nullptr) {
+    if (auto committed = kvm->commit_routes(); !committed) return committed;
+  }
   if (error_) error_->watch();
   if (request_) request_->watch();
   if (kind_ == Kind::msix) return msix_->take_over();

@@ -38,6 +38,9 @@ class Interrupts {
   /// The section against the table of descriptors: every vector that the guest has enabled came, and no other.
   Expected<void> check_loaded(const vmstate::VfioCprPci& section) const;
   bool hides_bars(const vmstate::VfioCprPci& section) const { return intx_.hides_bars(section.intx); }
+  /// What arrived becomes ours: route of the pin, table, vectors. The kernel hears nothing yet.
+  Expected<void> adopt(const vmstate::VfioCprPci& section);
+  /// The routes of everything adopted so far, of other devices too, as one table; then irqfds and handlers.
   Expected<void> take_over(const vmstate::VfioCprPci& section);
   void give_up();
   void fill(vmstate::VfioCprPci& section) const;

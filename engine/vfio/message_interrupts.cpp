@@ -96,7 +96,7 @@ Expected<void> MessageInterrupts::take_back() {
   return first;
 }
 
-Expected<void> MessageInterrupts::take_over() {
+Expected<void> MessageInterrupts::adopt() {
   on = host_on = true;
   for (std::uint32_t number = 0; number < count(); ++number) {
     if (!has_vector_fd(function, "interrupt", static_cast<std::int32_t>(number))) continue;
@@ -105,7 +105,10 @@ Expected<void> MessageInterrupts::take_over() {
     each.set_armed(wanted_trigger(number));
   }
   adopted();
-  if (auto committed = commit(); !committed) return committed;
+  return {};
+}
+
+Expected<void> MessageInterrupts::take_over() {
   for (std::uint32_t number = 0; number < count(); ++number) {
     if (!all[number].is_used()) continue;
     if (auto attached = all[number].attach(); !attached) return attached;

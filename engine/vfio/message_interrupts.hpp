@@ -30,7 +30,9 @@ class MessageInterrupts : public VectorOwner {
   // A handover (lifecycle::Participant)
   Expected<void> let_go();
   Expected<void> take_back();
-  /// Vectors that have their eventfds: routes in one batch, then the irqfds. The device is not told anything.
+  /// Vectors that have their eventfds, and their routes, which are still to be committed.
+  Expected<void> adopt();
+  /// The irqfds, their routes being committed. The device is not told anything.
   Expected<void> take_over();
   void give_up();
 

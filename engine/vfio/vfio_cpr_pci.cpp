@@ -9,7 +9,8 @@ namespace vcpr::vfio {
 
 namespace {
 
-/// BARs must be where the old process had them before addresses are restored.
+/// BARs must be where the old process had them before addresses are restored. The routes of all devices are there
+/// before the first irqfd, so that KVM gets them as one table.
 class ConfigNotifier final : public lifecycle::Participant {
  public:
   explicit ConfigNotifier(PciDevice& device) : device_(device) {}
@@ -19,9 +20,13 @@ class ConfigNotifier final : public lifecycle::Participant {
   Expected<void> take_over() override {
     device_.config().adopt(device_.section.function.config);
     device_.bars().hide(device_.interrupts().hides_bars(device_.section));
-    return device_.bars().update();
+    if (auto updated = device_.bars().update(); !updated) return updated;
+    return device_.interrupts().adopt(device_.section);
   }
-  void give_up() override { device_.bars().remove_all(); }
+  void give_up() override {
+    device_.interrupts().give_up();
+    device_.bars().remove_all();
+  }
 
  private:
   PciDevice& device_;
