@@ -1,0 +1,62 @@
+#include "properties/whole_vm/facts.hpp"
+
+#include <array>
+
+namespace vcpr::whole_vm {
+
+namespace {
+
+constexpr std::uint32_t kConfigWords = 64;
+constexpr std::uint32_t kMsixCapability = 0x11;
+constexpr std::size_t kMsixEntryBytes = 16;
+
+void add_table(Facts& facts, const machine::Truth& truth, Owner& owner) {
+  for (const store::Entry& entry : owner.vm->life().cpr.descriptors)
+    facts.table.emplace(std::pair(std::string(entry.key.name), entry.key.id),
+                        truth.description_of(owner.process, entry.number));
+}
+
+std::vector<std::byte> read_msix_table(vfio::PciDevice& device) {
+  std::uint32_t at = device.read_config(0x34, 1);
+  while (at != 0 && device.read_config(at, 1) != kMsixCapability) at = device.read_config(at + 1, 1);
+  if (at == 0) return {};
+  const std::uint32_t count = (device.read_config(at + 2, 2) & 0x7ff) + 1;
+  const std::uint32_t where = device.read_config(at + 4, 4);
+  std::vector<std::byte> table(count * kMsixEntryBytes);
+  for (std::size_t i = 0; i < table.size(); i += 4)
+    (void)device.read_bar(where & 7, (where & ~7u) + i, std::span(table).subspan(i, 4));
+  return table;
+}
+
+}  // namespace
+
+Facts take_facts(Rig& rig, Owner& owner) {
+  const machine::Truth truth(rig.machine());
+  Facts facts{.call = rig.machine().calls(),
+              .mappings = truth.mappings(),
+              .triggers = truth.triggers(),
+              .irqfds = truth.irqfds(),
+              .devices = truth.devices(),
+              .groups = truth.groups(),
+              .descriptors = truth.descriptors_open(owner.process),
+              .locked_pages = owner.process.locked_pages(),
+              .pinned_pages = owner.process.pinned_pages(),
+              .environment = truth.environment(owner.process),
+              .run_state = owner.vm->life().run_state,
+              .incoming = owner.vm->life().is_incoming(),
+              .blockers = owner.vm->life().blockers.size(),
+              .participants = owner.vm->life().participants.size()};
+  add_table(facts, truth, owner);
+  for (const vm::PciConfig& each : owner.vm->config().devices) {
+    vfio::PciDevice* device = owner.vm->device(each.device.name);
+    if (device == nullptr) continue;
+    auto& words = facts.config.emplace_back();
+    for (std::uint32_t i = 0; i < kConfigWords; ++i) words.push_back(device->read_config(i * 4, 4));
+    facts.msix_table.push_back(read_msix_table(*device));
+  }
+  for (const memory::RamBlock& block : owner.vm->ram().all())
+    facts.ram.push_back(truth.contents(truth.description_of(owner.process, block.fd), 0, block.size));
+  return facts;
+}
+
+}  // namespace vcpr::whole_vm

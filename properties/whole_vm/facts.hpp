@@ -1,0 +1,41 @@
+// What a VM, its kernel objects and its processes look like at one moment between two calls.
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "properties/machine/truth.hpp"
+#include "properties/whole_vm/rig.hpp"
+
+namespace vcpr::whole_vm {
+
+struct Facts {
+  std::uint64_t call = 0;  ///< of the machine, at that moment
+  // Kernel
+  std::vector<machine::MappingFact> mappings{};
+  std::vector<machine::TriggerFact> triggers{};
+  std::vector<machine::IrqfdFact> irqfds{};
+  std::vector<machine::DeviceFact> devices{};
+  std::vector<machine::GroupFact> groups{};
+  // The owner's process
+  std::uint32_t descriptors = 0;
+  std::uint64_t locked_pages = 0;
+  std::uint64_t pinned_pages = 0;
+  std::vector<std::pair<std::string, std::string>> environment{};
+  std::map<std::pair<std::string, std::int32_t>, std::uint32_t> table{};  ///< key -> description
+  // The owner's VM
+  lifecycle::RunState run_state{};
+  bool incoming = false;
+  std::size_t blockers = 0;
+  std::size_t participants = 0;
+  std::vector<std::vector<std::uint32_t>> config{};  ///< words, as the guest reads them
+  std::vector<std::vector<std::byte>> msix_table{};  ///< of devices that have one
+  std::vector<std::vector<std::byte>> ram{};         ///< contents
+};
+
+/// Of the VM of `owner`, whose process is alive. Makes no call that changes anything.
+Facts take_facts(Rig& rig, Owner& owner);
+
+}  // namespace vcpr::whole_vm

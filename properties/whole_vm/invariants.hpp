@@ -1,0 +1,69 @@
+// What must hold of a VM that is handed over: one named function per invariant, each a pure function of what was seen
+// before and after one attempt, and of the machine's log of what happened between. properties/invariants has those of
+// the CPR state.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "properties/invariants/invariants.hpp"
+#include "properties/whole_vm/facts.hpp"
+#include "properties/whole_vm/witness.hpp"
+
+namespace vcpr::whole_vm {
+
+using invariants::Verdict;
+using invariants::Violation;
+
+/// One attempt, when it is over and everything has settled.
+struct Handover {
+  Rig& rig;
+  const Attempt& attempt;
+  const Outcome& outcome;
+  const Witness& witness;
+  const Facts& before;     ///< of the old owner, at the beginning
+  const Facts* after;      ///< of the owner now; null: nobody has the VM
+  bool disturbed = false;  ///< by a fault or a death: then the VM may end on either side
+
+  bool given() const { return after != nullptr && rig.owner() == rig.new_owner(); }
+  bool kept() const { return after != nullptr && rig.owner() == rig.old_owner(); }
+};
+
+Verdict somebody_owns_the_vm(const Handover& handover);                   // S4
+Verdict nothing_is_closed_twice_or_left(const Handover& handover);        // I3, I4
+Verdict keys_lead_to_the_same_files(const Handover& handover);            // I1, I2, I5, I7
+Verdict wired_eventfds_are_in_the_table(const Handover& handover);        // I8
+Verdict groups_stay_in_their_containers(const Handover& handover);        // I10
+Verdict mappings_stay(const Handover& handover);                          // I11, I19
+Verdict vaddrs_are_the_owners(const Handover& handover);                  // I12
+Verdict each_vaddr_is_moved_once(const Handover& handover);               // I13, I15
+Verdict vaddrs_are_invalid_only_while_stopped(const Handover& handover);  // I14
+Verdict memory_is_charged_to_the_owner(const Handover& handover);         // I16, I21
+Verdict iommufd_ids_stay(const Handover& handover);                       // I17, I18
+Verdict ownership_moves_once_and_late(const Handover& handover);          // I20
+Verdict every_raise_is_handled(const Handover& handover);                 // I22, I23
+Verdict no_line_is_stuck(const Handover& handover);                       // I24
+Verdict an_eventfd_has_one_irqfd(const Handover& handover);               // I25
+Verdict old_has_no_irqfd_left(const Handover& handover);                  // I26
+Verdict irqfds_come_last(const Handover& handover);                       // I27
+Verdict triggers_stay(const Handover& handover);                          // I28
+Verdict the_guest_sees_the_same_device(const Handover& handover);         // I29, I30, I32
+Verdict no_device_is_reset(const Handover& handover);                     // I33
+Verdict memory_keeps_its_contents(const Handover& handover);              // I34
+Verdict one_guest_runs(const Handover& handover);                         // I35
+Verdict the_run_state_crosses_over(const Handover& handover);             // I36, I37
+Verdict a_failed_attempt_changes_nothing(const Handover& handover);       // I42, I43
+Verdict the_guest_resumes_last(const Handover& handover);                 // I44, I45
+Verdict old_only_closes_after_done(const Handover& handover);             // I46
+
+struct Invariant {
+  std::string_view numbers;  ///< "I10"
+  std::string_view name;
+  Verdict (*check)(const Handover& handover);
+};
+/// All of them, in the order above.
+std::span<const Invariant> invariants();
+/// Every violation.
+std::vector<Violation> check(const Handover& handover);
+
+}  // namespace vcpr::whole_vm

@@ -1,0 +1,223 @@
+// Descriptors, groups, mappings, ids: what the kernel holds stays what it was.
+#include <algorithm>
+
+#include "engine/os/abi/iommufd.hpp"
+#include "engine/os/abi/vfio.hpp"
+#include "properties/whole_vm/verdicts.hpp"
+
+namespace vcpr::whole_vm {
+
+namespace {
+
+namespace request = os::abi::request;
+using machine::IovaChangeKind;
+using machine::MappingFact;
+
+bool same_place(const MappingFact& a, const MappingFact& b) {
+  return a.space == b.space && a.iova == b.iova && a.size == b.size && a.may_read == b.may_read &&
+         a.may_write == b.may_write && (!a.is_pinned || !b.is_pinned || (a.memory == b.memory && a.page == b.page));
+}
+
+std::string text(const MappingFact& each) {
+  return "iova " + number(each.iova) + " size " + number(each.size) + " of space " + number(each.space);
+}
+
+/// Requests that build or tear down what a handover must leave alone.
+constexpr std::uint64_t kBuilding[] = {request::vfio_group_set_container,
+                                       request::vfio_group_unset_container,
+                                       request::vfio_set_iommu,
+                                       request::vfio_device_bind_iommufd,
+                                       request::vfio_device_attach_iommufd_pt,
+                                       request::vfio_device_detach_iommufd_pt,
+                                       request::iommu_ioas_alloc,
+                                       request::iommu_hwpt_alloc,
+                                       request::iommu_destroy,
+                                       request::iommu_ioas_map,
+                                       request::iommu_ioas_map_file,
+                                       request::iommu_ioas_unmap};
+
+std::size_t changes(const Handover& handover, IovaChangeKind kind, const machine::Process* by = nullptr) {
+  std::size_t count = 0;
+  machine::Truth(handover.rig.machine()).iova_changes().for_each([&](const machine::IovaChange& each) {
+    count += is_of(handover, each.call_number) && each.kind == kind && (by == nullptr || each.process == by);
+  });
+  return count;
+}
+
+}  // namespace
+
+Verdict somebody_owns_the_vm(const Handover& handover) {
+  if (!handover.outcome.ended) return violated("S4", "both sides come to an end", "stuck");
+  const bool given_and_killed = handover.disturbed && !handover.outcome.old_error;
+  if (handover.after == nullptr && !given_and_killed)
+    return violated("S4", "the VM runs in one of the processes", "it runs in none");
+  return {};
+}
+
+Verdict nothing_is_closed_twice_or_left(const Handover& handover) {
+  const machine::Truth truth(handover.rig.machine());
+  if (truth.bad_closes() != 0)
+    return violated("I3", "each descriptor is closed once", number(truth.bad_closes()) + " closes of none");
+  if (truth.descriptors_in_flight() != 0)
+    return violated("I3", "nothing is left in flight", number(truth.descriptors_in_flight()) + " descriptors are");
+  if (handover.after != nullptr && handover.after->descriptors != handover.before.descriptors)
+    return violated("I3", "the owner has " + number(handover.before.descriptors) + " descriptors",
+                    number(handover.after->descriptors));
+  return {};
+}
+
+Verdict keys_lead_to_the_same_files(const Handover& handover) {
+  if (handover.after == nullptr) return {};
+  for (const auto& [key, description] : handover.before.table) {
+    auto found = handover.after->table.find(key);
+    if (found == handover.after->table.end()) return violated("I1", "an entry " + key.first, "none");
+    if (found->second != description)
+      return violated("I1", key.first + " is description " + number(description), number(found->second));
+  }
+  if (handover.after->table.size() != handover.before.table.size())
+    return violated("I1", number(handover.before.table.size()) + " entries", number(handover.after->table.size()));
+  return {};
+}
+
+Verdict wired_eventfds_are_in_the_table(const Handover& handover) {
+  if (handover.after == nullptr) return {};
+  for (const machine::TriggerFact& each : handover.after->triggers) {
+    const bool is_known =
+        std::ranges::any_of(handover.after->table, [&](const auto& entry) { return entry.second == each.eventfd; });
+    if (!is_known)
+      return violated("I8", "the table names the eventfd of every vector",
+                      "not that of device " + number(each.device) + " vector " + number(each.vector));
+  }
+  return {};
+}
+
+Verdict groups_stay_in_their_containers(const Handover& handover) {
+  for (std::uint64_t each : kBuilding) {
+    if (const auto count = handover.witness.count(each); count != 0)
+      return violated("I10", "nothing is built or torn down", number(count) + " calls of request " + number(each));
+  }
+  if (handover.after == nullptr) return {};
+  for (std::size_t i = 0; i < handover.before.groups.size(); ++i) {
+    if (handover.after->groups[i].container != handover.before.groups[i].container)
+      return violated("I10",
+                      "group " + number(handover.before.groups[i].number) + " in container " +
+                          number(handover.before.groups[i].container),
+                      number(handover.after->groups[i].container));
+  }
+  return {};
+}
+
+Verdict mappings_stay(const Handover& handover) {
+  if (handover.after == nullptr) return {};
+  const auto& before = handover.before.mappings;
+  const auto& after = handover.after->mappings;
+  if (before.size() != after.size()) return violated("I11", number(before.size()) + " mappings", number(after.size()));
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    if (!same_place(before[i], after[i])) return violated("I11", text(before[i]), text(after[i]));
+  }
+  const std::uint64_t stopped = handover.rig.old_owner()->vcpus.last_stop();
+  const std::uint64_t resumed = handover.rig.owner()->vcpus.runs().back().from;
+  Verdict verdict;
+  machine::Truth(handover.rig.machine()).iova_changes().for_each([&](const machine::IovaChange& each) {
+    const bool is_map = each.kind == IovaChangeKind::mapped || each.kind == IovaChangeKind::unmapped;
+    if (is_map && each.call_number >= stopped && each.call_number < resumed)
+      verdict = violated("I11", "nothing is mapped or unmapped while the guest is stopped",
+                         "at call " + number(each.call_number));
+  });
+  return verdict;
+}
+
+Verdict vaddrs_are_the_owners(const Handover& handover) {
+  if (handover.after == nullptr) return {};
+  for (const MappingFact& each : handover.after->mappings) {
+    if (each.is_file) continue;
+    if (!each.vaddr_valid) return violated("I12", "a valid vaddr for " + text(each), "an invalid one");
+    if (each.owner != &handover.rig.owner()->process)
+      return violated("I12", "the owner's vaddr for " + text(each), "another's");
+    const auto page = page_behind(handover.rig.owner()->process, each.vaddr);
+    if (each.memory != 0 && (!page || page->memory != each.memory || page->page != each.page))
+      return violated("I12", "the vaddr of " + text(each) + " leads to its pages", "to others");
+  }
+  return {};
+}
+
+Verdict each_vaddr_is_moved_once(const Handover& handover) {
+  if (handover.disturbed || !handover.given()) return {};
+  const auto by_address = static_cast<std::size_t>(
+      std::ranges::count_if(handover.before.mappings, [](const MappingFact& each) { return !each.is_file; }));
+  const auto invalidated = changes(handover, IovaChangeKind::vaddr_invalidated);
+  const auto updated = changes(handover, IovaChangeKind::vaddr_updated);
+  if (invalidated != by_address) return violated("I15", number(by_address) + " invalidated", number(invalidated));
+  if (updated != by_address) return violated("I13", number(by_address) + " updated", number(updated));
+  return {};
+}
+
+Verdict vaddrs_are_invalid_only_while_stopped(const Handover& handover) {
+  Verdict verdict;
+  std::uint64_t invalid_since = 0;
+  std::size_t invalid = 0;
+  machine::Truth(handover.rig.machine()).iova_changes().for_each([&](const machine::IovaChange& each) {
+    if (!is_of(handover, each.call_number)) return;
+    if (each.kind == IovaChangeKind::vaddr_invalidated && invalid++ == 0) invalid_since = each.call_number;
+    if (each.kind != IovaChangeKind::vaddr_updated || invalid == 0 || --invalid != 0) return;
+    for (const Owner* owner : {handover.rig.old_owner(), handover.rig.new_owner()}) {
+      if (owner == nullptr) continue;
+      for (const GuestVcpus::Run& run : owner->vcpus.runs()) {
+        if (run.from < each.call_number && run.to > invalid_since)
+          verdict =
+              violated("I14", "vCPUs stopped from call " + number(invalid_since), "a run from " + number(run.from));
+      }
+    }
+  });
+  return verdict;
+}
+
+Verdict memory_is_charged_to_the_owner(const Handover& handover) {
+  if (handover.after == nullptr) return {};
+  if (handover.after->locked_pages != handover.before.locked_pages)
+    return violated("I16", number(handover.before.locked_pages) + " locked pages",
+                    number(handover.after->locked_pages));
+  if (handover.after->pinned_pages != handover.before.pinned_pages)
+    return violated("I16", number(handover.before.pinned_pages) + " pinned pages",
+                    number(handover.after->pinned_pages));
+  for (const MappingFact& each : handover.after->mappings) {
+    if (each.owner != &handover.rig.owner()->process)
+      return violated("I21", "the owner is charged for " + text(each), "another process");
+  }
+  return {};
+}
+
+Verdict iommufd_ids_stay(const Handover& handover) {
+  if (handover.after == nullptr) return {};
+  for (std::size_t i = 0; i < handover.before.devices.size(); ++i) {
+    const machine::DeviceFact& before = handover.before.devices[i];
+    const machine::DeviceFact& after = handover.after->devices[i];
+    if (before.devid != after.devid || before.attached_hwpt != after.attached_hwpt ||
+        before.attached_ioas != after.attached_ioas || before.iommufd != after.iommufd)
+      return violated("I17", "the ids of device " + number(before.number) + " stay", "others");
+    if (before.iommufd == 0) continue;
+    auto record = handover.rig.owner()->vm->life().cpr.devices.find(before.name);
+    if (!record || record->devid != static_cast<std::int32_t>(before.devid) || record->ioas_id != before.attached_ioas)
+      return violated("I17", "a record of device " + number(before.number) + " with its ids", "none or others");
+  }
+  return {};
+}
+
+Verdict ownership_moves_once_and_late(const Handover& handover) {
+  if (handover.disturbed || !handover.given()) return {};
+  const std::uint64_t stopped = handover.rig.old_owner()->vcpus.last_stop();
+  Verdict verdict;
+  std::size_t moved = 0;
+  machine::Truth(handover.rig.machine()).iova_changes().for_each([&](const machine::IovaChange& each) {
+    if (!is_of(handover, each.call_number) || each.kind != IovaChangeKind::owner_changed) return;
+    ++moved;
+    if (each.call_number < stopped)
+      verdict = violated("I20", "after the stop at " + number(stopped), number(each.call_number));
+  });
+  const auto files = static_cast<std::size_t>(
+      std::ranges::count_if(handover.before.mappings, [](const MappingFact& each) { return each.is_file; }));
+  if (moved != files) return violated("I20", number(files) + " areas change hands once", number(moved) + " times");
+  return verdict;
+}
+
+}  // namespace vcpr::whole_vm

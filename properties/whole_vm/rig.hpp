@@ -1,0 +1,117 @@
+// A host with a VM on it, handed from process to process: everything around the engine, under one schedule.
+//
+// Old and new are stepped in turn; what happens between two calls (an interrupt, a death, a fault) is a list of events.
+#pragma once
+
+#include <functional>
+#include <list>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/handover/source.hpp"
+#include "engine/handover/target.hpp"
+#include "engine/lifecycle/main_loop.hpp"
+#include "properties/whole_vm/guest.hpp"
+
+namespace vcpr::whole_vm {
+
+/// What the embedder heard.
+class HeardEvents final : public vfio::DeviceEvents {
+ public:
+  void device_error(const std::string&) override { ++errors; }
+  void unplug_requested(const std::string&) override { ++requests; }
+  std::uint32_t errors = 0;
+  std::uint32_t requests = 0;
+};
+
+/// One process image and the VM in it.
+struct Owner {
+  Owner(machine::Machine& machine, machine::Process& of, Guest& shared_guest)
+      : process(of), kernel(of.kernel()), vcpus(machine), loop(kernel), guest(shared_guest) {}
+  vm::Embedder embedder() { return {vcpus, loop, heard, &guest}; }
+
+  machine::Process& process;
+  os::Kernel& kernel;  ///< of this image
+  GuestVcpus vcpus;
+  lifecycle::MainLoop loop;
+  HeardEvents heard;
+  Guest& guest;
+  std::unique_ptr<vm::VirtualMachine> vm;
+};
+
+class Rig;
+
+/// Something that happens before one call of a handover.
+struct Event {
+  std::uint64_t at = 0;  ///< counts the calls of the attempt from 0
+  std::function<void(Rig&)> action{};
+  machine::FaultPoint fault = machine::FaultPoint::none;
+};
+
+struct Attempt {
+  lifecycle::Mode mode = lifecycle::Mode::cpr_transfer;
+  bool want_answer = true;
+  bool stop_first = false;
+  std::vector<Event> events{};  ///< by ascending `at`
+};
+
+struct Outcome {
+  std::optional<Error> old_error;  ///< why the source failed; none: the VM was given away
+  std::optional<Error> new_error;
+  bool ended = false;       ///< both sides came to an end
+  std::uint64_t calls = 0;  ///< that the attempt made
+  handover::RollBack roll_back{};
+};
+
+class Rig final : private machine::Schedule {
+ public:
+  explicit Rig(const Shape& shape);
+  ~Rig() override;
+
+  /// The first process's VM, running, its drivers at work.
+  Expected<void> boot();
+  /// One attempt, to its end. Whoever owns the VM afterwards is owner().
+  Outcome hand_over(const Attempt& attempt);
+  /// Main loops and guest, until nobody has anything to do.
+  void settle();
+
+  /// Whose VM it is: null when both are dead.
+  Owner* owner() { return owner_; }
+  Guest& guest() { return *guest_; }
+  machine::Machine& machine() { return *machine_; }
+  const Shape& shape() const { return shape_; }
+  vm::Config config() const;
+  /// Number of the call under way, counted from the beginning of the attempt.
+  std::uint64_t call() const;
+  void kill(Owner& owner);
+  /// Of the latest attempt; null before the first, and when there never was a new process.
+  Owner* old_owner() { return old_; }
+  Owner* new_owner() { return new_; }
+
+ private:
+  struct Sides;
+
+  machine::FaultPoint before(const machine::CallSite& site) override;
+  bool run_owner(Owner& owner);
+  void begin(const Attempt& attempt, Sides& sides);
+  void step_old(Sides& sides);
+  void step_new(Sides& sides);
+  void start_new_image(Sides& sides);
+  Expected<void> build_new(Sides& sides);
+  void pass_time(const Sides& sides);
+  void conclude(Sides& sides);
+
+  Shape shape_;
+  std::unique_ptr<machine::Machine> machine_;
+  std::unique_ptr<Guest> guest_;
+  std::list<Owner> owners_;
+  Owner* owner_ = nullptr;
+  Owner* old_ = nullptr;
+  Owner* new_ = nullptr;
+  const Attempt* attempt_ = nullptr;
+  std::size_t next_event_ = 0;
+  std::uint64_t first_call_ = 0;
+};
+
+}  // namespace vcpr::whole_vm

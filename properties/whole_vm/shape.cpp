@@ -1,0 +1,40 @@
+#include "properties/whole_vm/shape.hpp"
+
+namespace vcpr::whole_vm {
+
+namespace {
+
+std::string_view name(machine::DeviceModel model) {
+  switch (model) {
+    case machine::DeviceModel::edu:
+      return "edu";
+    case machine::DeviceModel::igb:
+      return "igb";
+    case machine::DeviceModel::nic:
+      return "nic";
+    case machine::DeviceModel::mediated:
+      return "mediated";
+  }
+  return "";
+}
+
+std::string_view name(Interrupt kind) {
+  return kind == Interrupt::intx ? "intx" : kind == Interrupt::msi ? "msi" : "msix";
+}
+
+}  // namespace
+
+std::string text(const Shape& shape) {
+  std::string result;
+  for (const DeviceShape& each : shape.devices) {
+    if (!result.empty()) result += ", ";
+    result += name(each.model);
+    result += each.backend == Backend::legacy ? " legacy " : " iommufd ";
+    result += name(each.kind);
+    result += ' ' + std::to_string(each.vectors);
+  }
+  if (!shape.switches.irqfd_excludes_other_vms) result += ", shared eventfds";
+  return result + (shape.kvm ? "" : ", without KVM");
+}
+
+}  // namespace vcpr::whole_vm

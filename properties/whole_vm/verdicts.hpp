@@ -1,0 +1,25 @@
+// How an invariant of this room says what disagrees.
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include "properties/whole_vm/invariants.hpp"
+
+namespace vcpr::whole_vm {
+
+inline Verdict violated(std::string_view numbers, std::string wanted, std::string found) {
+  return Violation{numbers, std::move(wanted), std::move(found)};
+}
+
+/// Whether a call of the log fell into the attempt or the time after it.
+inline bool is_of(const Handover& handover, std::uint64_t call) {
+  return call >= handover.before.call;
+}
+
+template <class T>
+std::string number(T value) {
+  return std::to_string(value);
+}
+
+}  // namespace vcpr::whole_vm
