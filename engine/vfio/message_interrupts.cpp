@@ -75,6 +75,7 @@ Expected<void> MessageInterrupts::let_go() {
   is_let_go_ = true;
   for (Vector& each : all) {
     if (!each.is_used()) continue;
+    if (auto gone = each.detach(); !gone) return gone;
   }
   return_kept();
   return {};
