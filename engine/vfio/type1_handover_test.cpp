@@ -17,6 +17,12 @@ const DeviceConfig kEdu{.name = "0000:00:05.0", .group = 4};
 constexpr std::uint64_t kWindow = 0x200000;
 constexpr std::uint64_t kSparse = 0x300000;
 
+/// What the guest has programmed travels in other sections.
+struct GuestMemory {
+  memory::GuestIommu iommu;
+  memory::DiscardManager discards{TestVm::kPages * memory::kPageBytes, 4 * memory::kPageBytes};
+};
+
 /// Two groups in one container, which maps two ranges, a guest IOMMU's window and a sparse block; on its way to a
 /// second process.
 struct TypeOneContainer : testing::Test {
@@ -30,11 +36,6 @@ struct TypeOneContainer : testing::Test {
     old->life.run_state = lifecycle::RunState::running;
   }
 
-  /// What the guest has programmed travels in other sections.
-  struct GuestMemory {
-    memory::GuestIommu iommu;
-    memory::DiscardManager discards{TestVm::kPages * memory::kPageBytes, 4 * memory::kPageBytes};
-  };
   static void fill(TestVm& vm, GuestMemory& guest) {
     memory::RamBlock& ram = *vm.add_ram("ram");
     memory::RamBlock& sparse = *vm.add_ram("sparse");
