@@ -19,9 +19,11 @@ std::string text(const Line& line) {
 
 Verdict every_raise_is_handled(const Handover& handover) {
   if (handover.after == nullptr) return {};
-  for (const Line& line : handover.rig.guest().lines()) {
-    if (line.raised != 0 && line.handled_since_raise == 0)
-      return violated("I23", "the guest handles " + text(line) + " after its last raise", "it never did");
+  for (const std::vector<Line>* lines : {&handover.settled, &handover.rig.guest().lines()}) {
+    for (const Line& line : *lines) {
+      if (line.raised != 0 && line.handled_since_raise == 0)
+        return violated("I23", "the guest handles " + text(line) + " after its last raise", "it never did");
+    }
   }
   return {};
 }

@@ -21,9 +21,10 @@ struct Handover {
   const Attempt& attempt;
   const Outcome& outcome;
   const Witness& witness;
-  const Facts& before;     ///< of the old owner, at the beginning
-  const Facts* after;      ///< of the owner now; null: nobody has the VM
-  bool disturbed = false;  ///< by a fault or a death: then the VM may end on either side
+  const Facts& before;               ///< of the old owner, at the beginning
+  const Facts* after;                ///< of the owner now; null: nobody has the VM
+  const std::vector<Line>& settled;  ///< the guest's lines when all was quiet, before they are raised once more
+  bool disturbed = false;            ///< by a fault or a death: then the VM may end on either side
 
   bool given() const { return after != nullptr && rig.owner() == rig.new_owner(); }
   bool kept() const { return after != nullptr && rig.owner() == rig.old_owner(); }

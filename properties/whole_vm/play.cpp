@@ -39,11 +39,13 @@ Played play(const Shape& shape, const Attempt& attempt, bool disturbed) {
   played.outcome = rig.hand_over(attempt);
   rig.machine().set_listener(nullptr);
   rig.settle();
+  std::vector<Line> settled = rig.guest().lines();
   Facts after;
   if (rig.owner() != nullptr) {
     if (rig.owner() == rig.new_owner() && &rig.old_owner()->process != &rig.owner()->process)
       rig.kill(*rig.old_owner());
     rig.settle();
+    settled = rig.guest().lines();
     raise_all(rig);
     after = take_facts(rig, *rig.owner());
   }
@@ -53,6 +55,7 @@ Played play(const Shape& shape, const Attempt& attempt, bool disturbed) {
                           .witness = witness,
                           .before = before,
                           .after = rig.owner() != nullptr ? &after : nullptr,
+                          .settled = settled,
                           .disturbed = disturbed};
   played.given = handover.given();
   for (const Asked& each : witness.asked()) played.calls.push_back(each.call);
