@@ -23,5 +23,6 @@ void add_dissect(CLI::App& tool, int& status);
 void add_load(CLI::App& tool, int& status);
 void add_send(CLI::App& tool, int& status);
 void add_recv(CLI::App& tool, int& status);
+void add_demo_vm(CLI::App& tool, int& status);
 
 }  // namespace vcpr::tool

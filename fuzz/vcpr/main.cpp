@@ -18,6 +18,7 @@ int main(int argc, char** argv) {
   vcpr::tool::add_load(tool, status);
   vcpr::tool::add_send(tool, status);
   vcpr::tool::add_recv(tool, status);
+  vcpr::tool::add_demo_vm(tool, status);
 
   try {
     tool.parse(argc, argv);
