@@ -114,6 +114,21 @@ TEST_P(SweptVm, SurvivesTheDeathOfTheNewProcessAtAnyCallBoundary) {
   sweep(GetParam(), {}, "death of new", kill_new, true);
 }
 
+/// What the new process's KVM swallowed before it died must reach the old one's guest.
+TEST_P(SweptVm, LosesNoInterruptThatTheNewProcessTookBeforeItDied) {
+  constexpr std::uint64_t kNear = 24;  // calls between the two: from the first irqfd to the last word
+  Attempt attempt;
+  const std::uint64_t calls = play(GetParam(), attempt, false).outcome.calls;
+  int failures = 0;
+  for (std::uint64_t death = calls - kNear; death < calls; ++death) {
+    for (std::uint64_t raise = death - kNear; raise <= death; ++raise) {
+      attempt.events = {{.at = raise, .action = raise_everything}, {.at = death, .action = kill_new}};
+      if (report(attempt, "an interrupt, and the death of new", death, play(GetParam(), attempt, true), failures))
+        return;
+    }
+  }
+}
+
 TEST_P(SweptVm, EndsWellWhereTheOldProcessDiesAtAnyCallBoundary) {
   sweep(GetParam(), {}, "death of old", kill_old, true);
 }
