@@ -34,7 +34,7 @@ struct TargetOptions {
   lifecycle::Mode mode = lifecycle::Mode::cpr_transfer;
   std::string cpr_socket{};   ///< transfer
   std::string main_socket{};  ///< transfer
-  int main_file = -1;       ///< exec, reboot: read from its start; stays the caller's
+  int main_file = -1;         ///< exec, reboot: read from its start; stays the caller's
   Peer peer = Peer::current;
   Timeouts timeouts{};
 };
