@@ -39,7 +39,8 @@ Expected<void> VirtualMachine::stop() {
   if (Expected<void> ours = life_.check_ours("handover"); !ours) return ours;
   before_stop_ = life_.run_state;
   global_state_ = vmstate::GlobalState::of(name(life_.run_state));
-  global_state_.has_vm_was_suspended = global_state_.vm_was_suspended = was_suspended_;
+  global_state_.has_vm_was_suspended = true;  // as every QEMU since 9.0 says: the next field has a meaning
+  global_state_.vm_was_suspended = was_suspended_;
   life_.run_state = RunState::finish_migrate;
   return life_.vcpus.pause();
 }
@@ -74,7 +75,7 @@ Expected<void> VirtualMachine::check_arrived() const {
 Expected<void> VirtualMachine::arrive() {
   if (Expected<void> known = check_arrived(); !known) return known;
   RunState state = *lifecycle::run_state_named(global_state_.text());
-  was_suspended_ = global_state_.vm_was_suspended && !is_live(state);
+  was_suspended_ = global_state_.has_vm_was_suspended && global_state_.vm_was_suspended && !is_live(state);
   life_.incoming = lifecycle::Incoming::none;
   life_.run_state = RunState::paused;
   return run(state);
