@@ -1,7 +1,8 @@
 """Runs the benchmarks and prints one table: bench.py FILTER, from the root, after the build.
 
-A benchmark's name here is PROGRAM:NAME. Rows of ci/peers.tsv: name, unit, another's figure (or -), goal (or -), whose
-figure it is. A goal is <=N or >=N, or N times another benchmark of the same run: >=0.2*libfuzzer:empty.
+A benchmark's name here is PROGRAM:NAME. Rows of ci/peers.tsv, one or more a benchmark: name, unit, another's figure (or
+-), goal (or -), whose figure it is. A unit "x NAME" is our time as a multiple of that benchmark's in the same run. A goal
+is <=N or >=N, or N times another benchmark of the same run: >=0.2*libfuzzer:empty.
 """
 import csv
 import glob
@@ -38,9 +39,11 @@ def figures(bench):
     clock = "real_time" if bench["name"].endswith("/real_time") else "cpu_time"
     time = bench[clock] * {"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9}[bench["time_unit"]]
     values = {}
-    for counter in ("per_entry", "per_call"):
+    for counter in ("per_entry", "per_call", "per_vector", "per_mapping"):
         if counter in bench:
             values[f"ns/{counter.removeprefix('per_')}"] = bench[counter] * 1e9
+    if "route_tables" in bench:
+        values["tables"] = bench["route_tables"]
     if "items_per_second" in bench:
         values["ns/item"] = 1e9 / bench["items_per_second"]
     return values | {"ns": time, "/s": 1e9 / time}
@@ -88,6 +91,12 @@ def verdict(goal, value, unit, measured):
     return f"{sign} {number(limit)}  {'met' if met else 'MISSED'}"
 
 
+def multiple(values, unit, measured):
+    """Our time divided by another's, or None when that was not measured."""
+    other = measured.get(unit.removeprefix("x "), {})
+    return values["ns"] / other["ns"] if "ns" in other else None
+
+
 def number(value):
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
@@ -100,19 +109,22 @@ def main(pattern):
     if not pattern:
         print("running libFuzzer", file=sys.stderr, flush=True)
         measured.update(libfuzzer())
+    peers = {}
     with open("ci/peers.tsv", encoding="utf-8") as rows:
-        peers = {row[0]: row[1:] for row in csv.reader((line for line in rows if not line.startswith("#")), delimiter="\t")}
+        for name, *row in csv.reader((line for line in rows if not line.startswith("#")), delimiter="\t"):
+            peers.setdefault(name, []).append(row)
     width = max(map(len, [*measured, ""]))
     rule = shutil.get_terminal_size((140, 24)).columns
-    print(f"{'benchmark':<{width}} {'ours':>11} {'unit':<9} {'theirs':>11}  {'goal':<22} whose figure\n" + "-" * min(rule, 140))
+    print(f"{'benchmark':<{width}} {'ours':>11} {'unit':<10} {'theirs':>11}  {'goal':<22} whose figure\n" + "-" * min(rule, 140))
     for name, values in measured.items():
-        unit, theirs, goal, whose = peers.get(name, (None, "-", "-", ""))
         if "failed" in values:
             print(f"{name:<{width}} {'failed':>11} {values['failed']}")
             continue
-        unit = unit or next(iter(values))
-        print(f"{name:<{width}} {number(values[unit]):>11} {unit:<9} {theirs:>11}  "
-              f"{verdict(goal, values[unit], unit, measured):<22} {whose}".rstrip())
+        for unit, theirs, goal, whose in peers.get(name, [(next(iter(values)), "-", "-", "")]):
+            value = multiple(values, unit, measured) if unit.startswith("x ") else values.get(unit)
+            shown = "-" if value is None else number(value)
+            met = "" if value is None else verdict(goal, value, unit, measured)
+            print(f"{name:<{width}} {shown:>11} {unit.split(' ')[0]:<10} {theirs:>11}  {met:<22} {whose}".rstrip())
     unknown = [name for name in peers if name not in measured and not pattern]
     if unknown:
         print("no such benchmark, but in ci/peers.tsv: " + ", ".join(unknown))

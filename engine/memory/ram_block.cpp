@@ -1,5 +1,8 @@
 #include "engine/memory/ram_block.hpp"
 
+#include <algorithm>
+#include <iterator>
+#include <ranges>
 #include <utility>
 
 #include "engine/os/abi.hpp"
@@ -152,7 +155,9 @@ void RamBlocks::free(RamBlock& block) {
   if (block.fd >= 0) (void)life_.cpr.descriptors.remove(key_of(block.name));
   life_.blockers.remove(block.blocker);
   by_name_.erase(block.name);
-  blocks_.remove_if([&block](const RamBlock& each) { return &each == &block; });
+  // A VM that ends frees the last one first.
+  auto found = std::ranges::find(blocks_ | std::views::reverse, &block, [](RamBlock& each) { return &each; });
+  blocks_.erase(std::prev(found.base()));
 }
 
 RamBlock* RamBlocks::find(std::string_view name) {

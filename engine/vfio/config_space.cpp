@@ -1,5 +1,7 @@
 #include "engine/vfio/config_space.hpp"
 
+#include <cstring>
+
 #include "engine/vmstate/sections/vfio_cpr_pci.hpp"
 
 namespace vcpr::vfio {
@@ -12,6 +14,33 @@ constexpr std::uint32_t kCommandBits = 0x547;
 
 std::uint32_t ones(std::uint32_t bytes) {
   return bytes == 4 ? ~0U : (1U << (8 * bytes)) - 1;
+}
+
+using Bytes = std::span<const std::byte>;
+
+/// Spaces are whole words, and many: byte by byte they were a tenth of a transfer.
+std::uint64_t word(Bytes space, std::size_t at) {
+  std::uint64_t value = 0;
+  std::memcpy(&value, space.subspan(at).data(), sizeof value);
+  return value;
+}
+constexpr std::size_t kWord = sizeof(std::uint64_t);
+static_assert(vmstate::kPciConfigBytes % kWord == 0 && vmstate::kPcieConfigBytes % kWord == 0);
+
+/// In any of the bits of `mask`.
+bool differ(Bytes one, Bytes other, Bytes mask) {
+  std::uint64_t bits = 0;
+  for (std::size_t at = 0; at < mask.size(); at += kWord) bits |= (word(one, at) ^ word(other, at)) & word(mask, at);
+  return bits != 0;
+}
+
+std::unexpected<Error> explain_difference(Bytes loaded, Bytes ours, Bytes mask) {
+  std::uint32_t i = 0;
+  while (((loaded[i] ^ ours[i]) & mask[i]) == std::byte{0}) ++i;
+  return refuse(ErrorCode::bad_value,
+                {"config space: byte ", Decimal(i), " is ", Decimal(std::to_integer<std::uint32_t>(loaded[i])),
+                 ", the device has ", Decimal(std::to_integer<std::uint32_t>(ours[i])), " in bits ",
+                 Decimal(std::to_integer<std::uint32_t>(mask[i]))});
 }
 
 }  // namespace
@@ -200,14 +229,7 @@ Expected<void> ConfigSpace::check(std::span<const std::byte> loaded) const {
     return refuse(ErrorCode::bad_value, {"config space of ", Decimal(std::uint64_t{loaded.size()}),
                                          " bytes, the device has ", Decimal(size())});
   }
-  for (std::uint32_t i = 0; i < bytes_.size(); ++i) {
-    const std::byte differs = (loaded[i] ^ bytes_[i]) & compared_[i];
-    if (differs == std::byte{0}) continue;
-    return refuse(ErrorCode::bad_value,
-                  {"config space: byte ", Decimal(i), " is ", Decimal(std::to_integer<std::uint32_t>(loaded[i])),
-                   ", the device has ", Decimal(std::to_integer<std::uint32_t>(bytes_[i])), " in bits ",
-                   Decimal(std::to_integer<std::uint32_t>(compared_[i]))});
-  }
+  if (differ(loaded, bytes_, compared_)) return explain_difference(loaded, bytes_, compared_);
   if (msi()) {
     const std::uint32_t control = pci::get(loaded, msi()->offset + 2, 2);
     const std::uint32_t vectors = 1U << ((control & pci::kMsiVectorsEnabled) >> 4);
@@ -220,8 +242,10 @@ Expected<void> ConfigSpace::check(std::span<const std::byte> loaded) const {
 }
 
 void ConfigSpace::adopt(std::span<const std::byte> loaded) {
-  for (std::size_t i = 0; i < bytes_.size(); ++i) {
-    bytes_[i] = (bytes_[i] & ~writable_[i]) | (loaded[i] & writable_[i]);
+  for (std::size_t at = 0; at < bytes_.size(); at += kWord) {
+    const std::uint64_t writable = word(writable_, at);
+    const std::uint64_t adopted = (word(bytes_, at) & ~writable) | (word(loaded, at) & writable);
+    std::memcpy(std::span(bytes_).subspan(at).data(), &adopted, kWord);
   }
 }
 

@@ -81,7 +81,9 @@ Expected<memory::RamBlock*> VirtualMachine::add_ram(const RamConfig& config) {
 
 /// To the guest by a slot of KVM, to devices by the address map.
 Expected<void> VirtualMachine::show_ram(memory::RamBlock& block, std::uint64_t address) {
-  auto free = std::ranges::find(slots_, nullptr, &RamSlot::block);
+  // Each other block has a slot: when there are no more slots than that, none is free.
+  const bool any_free = slots_.size() >= ram_.all().size();
+  auto free = any_free ? std::ranges::find(slots_, nullptr, &RamSlot::block) : slots_.end();
   auto slot = static_cast<std::uint32_t>(free - slots_.begin());
   if (kvm_) {
     if (Expected<void> set = kvm_->set_slot(slot, address, block.size, block.host); !set) return set;

@@ -8,7 +8,7 @@ namespace {
 class MainSaver {
  public:
   MainSaver(const SectionTable& sections, const MainSaveOptions& options, wire::Writer& out)
-      : sections_(sections), options_(options), out_(out) {}
+      : sections_(sections), options_(options), out_(out), described_(options.describe ? &text_ : nullptr) {}
 
   Expected<void> save(const Configuration& configuration) {
     out_.be32(kMainMagic);
@@ -32,7 +32,7 @@ class MainSaver {
   Expected<void> save_configuration(const Configuration& configuration) {
     type(SectionType::configuration);
     text_.begin_object("configuration");
-    auto done = vmstate::save(kConfiguration, configuration, out_, {.text = &text_});
+    auto done = vmstate::save(kConfiguration, configuration, out_, {.text = described_});
     text_.end_object();
     return done;
   }
@@ -86,15 +86,19 @@ class MainSaver {
     text_.begin_array("devices");
     for (const Section* section : sections_.in_order()) {
       begin(*section, SectionType::full);
-      text_.begin_object();
-      text_.string("name", section->idstr);
-      text_.integer("instance_id", section->instance_id);
-      auto done = save_erased(*section->description, section->object, out_, {.text = &text_});
-      text_.end_object();
+      if (described_ != nullptr) begin_entry(*section);
+      auto done = save_erased(*section->description, section->object, out_, {.text = described_});
+      if (described_ != nullptr) text_.end_object();
       if (auto ended = end(*section, std::move(done)); !ended) return ended;
     }
     text_.end_array();
     return {};
+  }
+
+  void begin_entry(const Section& section) {
+    text_.begin_object();
+    text_.string("name", section.idstr);
+    text_.integer("instance_id", section.instance_id);
   }
 
   void save_description() {
@@ -107,6 +111,7 @@ class MainSaver {
   const MainSaveOptions& options_;
   wire::Writer& out_;
   DescriptionText text_;
+  DescriptionText* described_;  ///< null: nobody reads it, and of a small state it costs more than the state
 };
 
 }  // namespace

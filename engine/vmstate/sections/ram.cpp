@@ -1,6 +1,7 @@
 #include "engine/vmstate/sections/ram.hpp"
 
-#include <algorithm>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include "engine/vmstate/value_text.hpp"
@@ -147,6 +148,18 @@ Expected<void> PartReader::page(std::uint64_t record, std::uint64_t word) {
   return taken;
 }
 
+/// Two blocks of one name.
+Expected<void> check_same(const RamBlock& ours, const RamBlock& theirs) {
+  if (ours.used_length != theirs.used_length) {
+    return refuse(ErrorCode::bad_value, {"RAM block ", quoted(theirs.name), ": ", Decimal(theirs.used_length),
+                                         " bytes, here ", Decimal(ours.used_length)});
+  }
+  if (ours.address == theirs.address) return {};
+  return refuse(ErrorCode::bad_value,
+                {"RAM block ", quoted(theirs.name), ": at address ", Decimal(theirs.address.value_or(0)), ", here ",
+                 Decimal(ours.address.value_or(0))});
+}
+
 }  // namespace
 
 Expected<RamPart> read_ram_part(wire::Reader& in, RamContext& context, Observer* observer, std::string_view prefix) {
@@ -177,22 +190,26 @@ Expected<void> RamSection::load_part(wire::Reader& in, std::uint32_t) {
 }
 
 Expected<void> check_ram_blocks(std::span<const RamBlock> here, std::span<const RamBlock> came) {
+  struct Pair {
+    const RamBlock* ours = nullptr;
+    int times_came = 0;
+  };
+  std::unordered_map<std::string_view, Pair> by_name;
+  by_name.reserve(here.size());
+  for (const RamBlock& ours : here) by_name.try_emplace(ours.name, Pair{.ours = &ours});
+  for (const RamBlock& theirs : came) {
+    if (auto known = by_name.find(theirs.name); known != by_name.end()) ++known->second.times_came;
+  }
   for (const RamBlock& ours : here) {
-    auto is_it = [&ours](const RamBlock& theirs) { return theirs.name == ours.name; };
-    if (std::ranges::count_if(came, is_it) == 1) continue;
+    if (by_name.find(ours.name)->second.times_came == 1) continue;
     return refuse(ErrorCode::bad_value, {"RAM block ", quoted(ours.name), " did not come once"});
   }
   for (const RamBlock& theirs : came) {
-    auto ours = std::ranges::find(here, theirs.name, &RamBlock::name);
-    if (ours == here.end()) return refuse(ErrorCode::bad_value, {"RAM block ", quoted(theirs.name), " is unknown"});
-    if (ours->used_length != theirs.used_length) {
-      return refuse(ErrorCode::bad_value, {"RAM block ", quoted(theirs.name), ": ", Decimal(theirs.used_length),
-                                           " bytes, here ", Decimal(ours->used_length)});
+    auto known = by_name.find(theirs.name);
+    if (known == by_name.end()) {
+      return refuse(ErrorCode::bad_value, {"RAM block ", quoted(theirs.name), " is unknown"});
     }
-    if (ours->address == theirs.address) continue;
-    return refuse(ErrorCode::bad_value,
-                  {"RAM block ", quoted(theirs.name), ": at address ", Decimal(theirs.address.value_or(0)), ", here ",
-                   Decimal(ours->address.value_or(0))});
+    if (auto same = check_same(*known->second.ours, theirs); !same) return same;
   }
   return {};
 }
