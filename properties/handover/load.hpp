@@ -34,6 +34,8 @@ class Load {
   /// Raises nothing more, waits for what is still due and a little longer. What is missing, or nothing.
   std::string settle();
 
+  /// What went wrong so far; empty: nothing.
+  const std::string& trouble() const { return trouble_; }
   std::uint64_t raised() const;
   std::uint64_t delivered() const;
   /// Deliveries beyond what was raised.

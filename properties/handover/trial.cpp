@@ -59,6 +59,7 @@ class Run {
   Wrong hop(Mode mode);
   Wrong transfer();
   Wrong exec();
+  Wrong check_heart();
   Wrong check_after_hop();
   Wrong retire(DemoProcess& old);
   Wrong finish();
@@ -207,6 +208,17 @@ Run::Wrong Run::exec() {
   return {};
 }
 
+/// A busy host may keep the guest from beating for a while.
+Run::Wrong Run::check_heart() {
+  if (!trial_.kvm) return {};
+  const std::uint64_t beats = ram_->heartbeat();
+  for (int i = 0; i < 100; ++i) {
+    load_->run_for(kAround);
+    if (ram_->heartbeat() != beats) return {};
+  }
+  return "the guest's heart stands still; " + load_->trouble();
+}
+
 Run::Wrong Run::check_after_hop() {
   if (Wrong wrong = look_at_guest(); !wrong.empty()) return wrong;
   if (const std::string status = vm_->ask("status", background()); status != "ok running")
@@ -215,9 +227,7 @@ Run::Wrong Run::check_after_hop() {
   const auto now = GuestRam::of(vm_->pid(), places_);
   for (std::size_t i = 0; i < kMarkBytes; ++i)
     if (now->bytes()[kMark + i] != static_cast<std::uint8_t>(i * 13 + i / 256)) return "RAM is other RAM";
-  const std::uint64_t beats = ram_->heartbeat();
-  load_->run_for(kAround);
-  if (trial_.kvm && ram_->heartbeat() == beats) return "the guest's heart stands still";
+  if (Wrong wrong = check_heart(); !wrong.empty()) return wrong;
   if (ram_->has_faulted()) return "the guest met an exception";
   for (const auto& [link, count] : vm_->descriptors())
     if (descriptors_[link] != count)
@@ -259,10 +269,14 @@ Run::Wrong Run::fail_once() {
 
 Run::Wrong Run::finish() {
   const Wrong wrong = load_->settle();
+  // Told apart, nothing comes twice in the first attempt: no eventfd has a count from before. A pin may: it is unmasked
+  // once after each attempt, and KVM brings what follows to the IOAPIC by a worker, perhaps after the guest's EOI.
   const std::int64_t attempts = static_cast<std::int64_t>(trial_.hops.size()) + (trial_.failure.empty() ? 0 : 1);
-  std::int64_t vectors = 0;
-  for (const BoardUse& use : trial_.boards) vectors += use.vectors;
-  const std::int64_t allowed = trial_.rhythm == Rhythm::exact ? (attempts - 1) * vectors : attempts * vectors;
+  std::int64_t allowed = 0;
+  for (const BoardUse& use : trial_.boards) {
+    const bool is_exact = trial_.rhythm == Rhythm::exact && use.interrupt != Interrupt::intx;
+    allowed += (is_exact ? attempts - 1 : attempts) * use.vectors;
+  }
   if (!trial_.boards.empty())
     remarks_ += "raised " + std::to_string(load_->raised()) + ", delivered " + std::to_string(load_->delivered()) +
                 ", DMA copies " + std::to_string(load_->copies());
