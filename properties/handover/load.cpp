@@ -19,7 +19,7 @@ std::uint8_t pattern(std::uint32_t copy, std::uint32_t at) {
 
 }  // namespace
 
-Load::Load(GuestRam& ram, std::vector<Source> sources, Rhythm rhythm) : ram_(ram), rhythm_(rhythm) {
+Load::Load(GuestRam& ram, const std::vector<Source>& sources, Rhythm rhythm) : ram_(ram), rhythm_(rhythm) {
   for (const Source& each : sources) {
     for (std::uint32_t i = 0; i < each.vectors; ++i) {
       const std::uint32_t vector = each.first_vector + i;

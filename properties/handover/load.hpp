@@ -25,7 +25,7 @@ enum class Rhythm : std::uint8_t {
 
 class Load {
  public:
-  Load(GuestRam& ram, std::vector<Source> sources, Rhythm rhythm);
+  Load(GuestRam& ram, const std::vector<Source>& sources, Rhythm rhythm);
 
   /// Does what can be done now; cheap, to be called again and again.
   void turn();

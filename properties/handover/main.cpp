@@ -6,7 +6,6 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
-#include <string_view>
 #include <unistd.h>
 
 #include "properties/handover/trial.hpp"
@@ -58,13 +57,13 @@ std::vector<Trial> all_trials() {
   return trials;
 }
 
-/// Empty when it can run here.
-std::string_view what_is_missing(const Trial& trial) {
+/// Null when it can run here.
+const char* what_is_missing(const Trial& trial) {
   if (trial.kvm && ::access("/dev/kvm", R_OK | W_OK) != 0) return "no /dev/kvm";
   if (trial.iommufd && ::access("/dev/iommu", R_OK | W_OK) != 0) return "no /dev/iommu";
   for (const BoardUse& use : trial.boards)
     if (find_boards(use.model).empty()) return "no such device bound to vfio-pci";
-  return {};
+  return nullptr;
 }
 
 }  // namespace
@@ -81,9 +80,9 @@ int main(int count, char** arguments) {
   for (const Trial& trial : all_trials()) {
     const std::string name = trial.name();
     if (is_narrowed && name.find(arguments[3]) == std::string::npos) continue;
-    if (const std::string_view missing = what_is_missing(trial); !missing.empty()) {
+    if (const char* const missing = what_is_missing(trial); missing != nullptr) {
       ++skipped;
-      std::printf("skipped %s: %s\n", name.c_str(), missing.data());
+      std::printf("skipped %s: %s\n", name.c_str(), missing);
       continue;
     }
     const Verdict verdict = run(trial, arguments[1], figures);

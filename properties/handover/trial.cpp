@@ -268,7 +268,7 @@ Run::Wrong Run::fail_once() {
 }
 
 Run::Wrong Run::finish() {
-  const Wrong wrong = load_->settle();
+  Wrong wrong = load_->settle();
   // Told apart, nothing comes twice in the first attempt: no eventfd has a count from before. A pin may: it is unmasked
   // once after each attempt, and KVM brings what follows to the IOAPIC by a worker, perhaps after the guest's EOI.
   const std::int64_t attempts = static_cast<std::int64_t>(trial_.hops.size()) + (trial_.failure.empty() ? 0 : 1);
