@@ -20,7 +20,7 @@ vcpr_demo_guest_begin:
   .set demo_stamp, 0x9108
   .set demo_gap, 0x9110
   .set demo_sleeps, 0x9118
-  .set demo_fault, 0x911c
+  .set demo_fault, 0x9120
   .set demo_end, 0x20000
   .set lapic, 0xfee00000
   .set ioapic, 0xfec00000
