@@ -199,8 +199,8 @@ TEST_F(TypeOneContainer, GoesOnToAThirdProcess) {
   old.reset();
   ASSERT_EQ(text_of(neu->let_go()), "");
   machine::Process& process = host.spawn();
-  TestVm third(process, Incoming::transfer, arrive(neu->life.cpr, neu->process, process));
   GuestMemory memory;
+  TestVm third(process, Incoming::transfer, arrive(neu->life.cpr, neu->process, process));
   fill(third, memory);
   ASSERT_TRUE(third.attach(kEdu)) << "in another order";
   ASSERT_TRUE(third.attach(kIgb));
