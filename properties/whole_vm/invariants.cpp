@@ -8,7 +8,7 @@ namespace {
 
 #define VCPR_INVARIANT(numbers, function) \
   Invariant {                             \
-    numbers, #function, &function         \
+    (numbers), #function, &(function)     \
   }
 
 constexpr std::array kInvariants{

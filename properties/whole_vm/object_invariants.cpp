@@ -159,7 +159,8 @@ Verdict vaddrs_are_invalid_only_while_stopped(const Handover& handover) {
   machine::Truth(handover.rig.machine()).iova_changes().for_each([&](const machine::IovaChange& each) {
     if (!is_of(handover, each.call_number)) return;
     if (each.kind == IovaChangeKind::vaddr_invalidated && invalid++ == 0) invalid_since = each.call_number;
-    if (each.kind != IovaChangeKind::vaddr_updated || invalid == 0 || --invalid != 0) return;
+    if (each.kind != IovaChangeKind::vaddr_updated || invalid == 0) return;
+    if (--invalid != 0) return;
     for (const Owner* owner : {handover.rig.old_owner(), handover.rig.new_owner()}) {
       if (owner == nullptr) continue;
       for (const GuestVcpus::Run& run : owner->vcpus.runs()) {
