@@ -55,11 +55,11 @@ inline constexpr std::uint8_t kModels = 3;  ///< edu, igb, nic
 
 enum class Action : std::uint8_t {
   // The devices
-  raise,            ///< an interrupt on a line
-  start_dma,        ///< a device begins to write to memory (edu)
-  complete_dma,     ///< and is done
-  device_error,     ///< ERR
-  unplug_request,   ///< REQ
+  raise,           ///< an interrupt on a line
+  start_dma,       ///< a device begins to write to memory (edu)
+  complete_dma,    ///< and is done
+  device_error,    ///< ERR
+  unplug_request,  ///< REQ
   // The guest; nothing while its vCPUs are stopped
   hold,     ///< the CPU takes no interrupts from here on
   release,  ///< it takes them again, and handles what waits
@@ -79,13 +79,13 @@ enum class Action : std::uint8_t {
   exec,
   reboot,
   // Only before a call of a handover
-  fault,       ///< this call, and the next `times` - 1 that have the point, fail so
+  fault,  ///< this call, and the next `times` - 1 that have the point, fail so
   kill_old,
   kill_new,
   cancel_old,  ///< the source is cancelled, after its step
   cancel_new,
-  damage,      ///< what is under way between the two is damaged in a place that the seed draws
-  advance,     ///< time moves
+  damage,   ///< what is under way between the two is damaged in a place that the seed draws
+  advance,  ///< time moves
 };
 inline constexpr std::uint8_t kActions = static_cast<std::uint8_t>(Action::advance) + 1;
 
@@ -116,21 +116,21 @@ inline bool is_handover(Action action) {
 
 struct Step {
   Action action{};
-  bool pinned = false;      ///< before call `call` of the handover above it
-  std::uint8_t times = 1;   ///< fault: at least 1
-  std::uint16_t call = 0;   ///< of both processes, from 0 at the handover's beginning
+  bool pinned = false;     ///< before call `call` of the handover above it
+  std::uint8_t times = 1;  ///< fault: at least 1
+  std::uint16_t call = 0;  ///< of both processes, from 0 at the handover's beginning
   std::uint32_t operand = 0;
   bool operator==(const Step&) const = default;
 };
 
 struct Scenario {
-  std::uint16_t without = 0;    ///< bit n: Feature n is not there
-  std::uint8_t ram_blocks = 1;  ///< 1 .. kMaxRamBlocks
-  std::uint8_t noexec = 0;      ///< vm.memfd_noexec, 0 .. 2
+  std::uint16_t without = 0;             ///< bit n: Feature n is not there
+  std::uint8_t ram_blocks = 1;           ///< 1 .. kMaxRamBlocks
+  std::uint8_t noexec = 0;               ///< vm.memfd_noexec, 0 .. 2
   std::uint32_t socket_buffer = 212992;  ///< bytes, from kLeastSocketBuffer
-  std::uint32_t turns = 0;      ///< bit n: in turn n (modulo 32) of a handover old steps first (0) or new (1)
-  std::vector<Device> devices;  ///< at least one
-  std::vector<Step> steps;      ///< pinned ones follow their handover, by call
+  std::uint32_t turns = 0;               ///< bit n: in turn n (modulo 32) of a handover old steps first (0) or new (1)
+  std::vector<Device> devices{};         ///< at least one
+  std::vector<Step> steps{};             ///< pinned ones follow their handover, by call
   bool operator==(const Scenario&) const = default;
 };
 
