@@ -49,6 +49,8 @@ struct Line {
   std::uint64_t raised = 0;   ///< by the device
   std::uint64_t handled = 0;  ///< by the guest
   std::uint64_t handled_since_raise = 0;
+  bool is_masked = false;  ///< by the guest; what comes waits
+  bool is_enabled = true;  ///< else the driver has turned it off, or its device is gone: what comes is lost
 };
 
 class Guest final : public kvm::InterruptSink {
@@ -57,11 +59,28 @@ class Guest final : public kvm::InterruptSink {
 
   /// What firmware and drivers do at the start, through the VM: controllers on, BARs, interrupts.
   Expected<void> boot(vm::VirtualMachine& vm, machine::Process& process);
-  /// The device raises it; a line that is up stays up.
+  /// The device raises it; a line that is up stays up. Nothing when it is turned off.
   void raise(std::size_t line);
-  /// Takes, handles and ends interrupts until none is due. Nothing while its vCPUs do not run. True: it did something.
+  /// Takes, handles and ends interrupts until none is due. Nothing while its vCPUs do not run, or it holds them off, or
+  /// is in the midst of one. True: it did something.
   bool run(vm::VirtualMachine& vm, machine::Process& process, const GuestVcpus& vcpus);
   const std::vector<Line>& lines() const { return lines_; }
+
+  // Steps of a guest whose vCPUs run
+  void hold() { holds_ = true; }
+  void release() { holds_ = false; }
+  /// Takes the next interrupt, if one is due and it is in none; and, later, handles and ends it.
+  void take(vm::VirtualMachine& vm, machine::Process& process);
+  void end(vm::VirtualMachine& vm, machine::Process& process);
+  /// The mask bit of an MSI-X vector, or of a pin in the IOAPIC; MSI has none, and nothing happens.
+  Expected<void> mask(vm::VirtualMachine& vm, machine::Process& process, std::size_t line, bool masked);
+  /// The driver turns a device's interrupts off, or on again; a device that was plugged is set up first.
+  Expected<void> disable(vm::VirtualMachine& vm, std::uint32_t device);
+  Expected<void> enable(vm::VirtualMachine& vm, std::uint32_t device, bool is_new);
+  /// After a reboot: every driver sets its device up again, and what waited is forgotten.
+  void start_over(vm::VirtualMachine& vm);
+  /// A device is gone.
+  void forget(std::uint32_t device);
 
   // Without KVM
   Expected<void> send_message(const kvm::MsiMessage& message) override;
@@ -69,15 +88,21 @@ class Guest final : public kvm::InterruptSink {
 
  private:
   Expected<void> boot_controllers(vm::VirtualMachine& vm, machine::Process& process);
-  Expected<void> boot_device(vfio::PciDevice& device, const DeviceShape& shape, std::size_t first_line,
-                             std::uint32_t number);
+  Expected<void> set_up(vfio::PciDevice& device, std::uint32_t number);
+  Expected<void> turn_on(vfio::PciDevice& device, std::uint32_t number);
+  std::size_t first_line(std::uint32_t device) const;
   int next_interrupt(vm::VirtualMachine& vm, machine::Process& process);
-  void handle(vm::VirtualMachine& vm, Line& line);
+  void handle(Line& line);
+  /// Drivers read their devices, which a VMM that delivers the pin by hand sees.
+  void look(vm::VirtualMachine& vm);
 
   machine::Machine& machine_;
   const Shape& shape_;
   std::vector<Line> lines_;
-  std::set<std::uint8_t> requested_;  ///< without KVM: what user space delivered
+  bool holds_ = false;
+  int in_service_ = -1;                 ///< the vector it took and has not ended
+  std::set<std::uint32_t> to_look_at_;  ///< devices
+  std::set<std::uint8_t> requested_;    ///< without KVM: what user space delivered
   std::set<std::uint32_t> gsis_up_;
 };
 

@@ -30,7 +30,7 @@ Verdict every_raise_is_handled(const Handover& handover) {
 
 Verdict no_line_is_stuck(const Handover& handover) {
   if (handover.after == nullptr) return {};
-  for (const machine::DeviceFact& each : handover.after->devices) {
+  for (const machine::DeviceFact& each : machine::Truth(handover.rig.machine()).devices()) {
     if (each.intx_masked) return violated("I24", "INTx of device " + number(each.number) + " open again", "masked");
   }
   return {};

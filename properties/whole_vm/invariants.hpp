@@ -25,9 +25,12 @@ struct Handover {
   const Facts* after;                ///< of the owner now; null: nobody has the VM
   const std::vector<Line>& settled;  ///< the guest's lines when all was quiet, before they are raised once more
   bool disturbed = false;            ///< by a fault or a death: then the VM may end on either side
+  bool damaged = false;              ///< what was on its way is not what arrived
 
   bool given() const { return after != nullptr && rig.owner() == rig.new_owner(); }
   bool kept() const { return after != nullptr && rig.owner() == rig.old_owner(); }
+  /// The VM was written to a file and started again: its devices are new to it.
+  bool rebooted() const { return given() && attempt.mode == lifecycle::Mode::cpr_reboot; }
 };
 
 Verdict somebody_owns_the_vm(const Handover& handover);                   // S4
@@ -57,8 +60,16 @@ Verdict a_failed_attempt_changes_nothing(const Handover& handover);       // I42
 Verdict the_guest_resumes_last(const Handover& handover);                 // I44, I45
 Verdict old_only_closes_after_done(const Handover& handover);             // I46
 
+/// Which VMs that were given away must have it; one that was kept must have everything.
+enum class Holds : std::uint8_t {
+  always,
+  unless_damaged,      ///< a byte or descriptor that nobody can tell from another may have been changed
+  while_devices_stay,  ///< nor after a reboot, which opens them anew
+};
+
 struct Invariant {
   std::string_view numbers;  ///< "I10"
+  Holds holds{};
   std::string_view name;
   Verdict (*check)(const Handover& handover);
 };

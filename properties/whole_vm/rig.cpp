@@ -1,18 +1,17 @@
 #include "properties/whole_vm/rig.hpp"
 
-#include <array>
+#include <algorithm>
 
 namespace vcpr::whole_vm {
 
 namespace {
 
-constexpr std::array<std::string_view, 4> kAddresses{"0000:00:05.0", "0000:00:06.0", "0000:00:07.0", "0000:00:08.0"};
 /// Turns of main loops and guest after which it is not going to settle.
 constexpr int kMaxSettling = 1000;
 
 vm::PciConfig pci_config(const DeviceShape& shape, std::uint32_t number) {
   vm::PciConfig config;
-  config.device.name = kAddresses[number];
+  config.device.name = host_address(number);
   if (shape.backend == Backend::legacy) {
     config.device.group = number + 1;
   } else {
@@ -25,23 +24,24 @@ vm::PciConfig pci_config(const DeviceShape& shape, std::uint32_t number) {
 
 }  // namespace
 
+bool Owner::has_vm() const {
+  if (!process.alive() || !vm) return false;
+  const lifecycle::RunState state = vm->life().run_state;
+  return vcpus.running() || (state == lifecycle::RunState::suspended && !vm->life().is_incoming());
+}
+
 Rig::Rig(const Shape& shape) : shape_(shape), machine_(std::make_unique<machine::Machine>(shape.switches)) {
   for (std::uint32_t i = 0; i < shape_.devices.size(); ++i)
-    machine_->plug({shape_.devices[i].model, i + 1, kAddresses[i]});
+    machine_->plug({shape_.devices[i].model, i + 1, host_address(i)});
   guest_ = std::make_unique<Guest>(*machine_, shape_);
+  config_.kvm = shape_.kvm;
+  for (std::uint32_t i = 0; i < shape_.ram_blocks; ++i)
+    config_.ram.push_back({.name = "ram" + std::to_string(i), .size = kRamBytes, .address = i * kRamBytes * 2});
+  for (std::uint32_t i = 0; i < shape_.devices.size(); ++i) config_.devices.push_back(pci_config(shape_.devices[i], i));
 }
 
 Rig::~Rig() {
   machine_->set_schedule(nullptr);
-}
-
-vm::Config Rig::config() const {
-  vm::Config config;
-  config.kvm = shape_.kvm;
-  for (std::uint32_t i = 0; i < shape_.ram_blocks; ++i)
-    config.ram.push_back({.name = "ram" + std::to_string(i), .size = kRamBytes, .address = i * kRamBytes * 2});
-  for (std::uint32_t i = 0; i < shape_.devices.size(); ++i) config.devices.push_back(pci_config(shape_.devices[i], i));
-  return config;
 }
 
 Expected<void> Rig::boot() {
@@ -64,15 +64,62 @@ std::uint64_t Rig::call() const {
   return machine_->calls() - first_call_;
 }
 
-machine::FaultPoint Rig::before(const machine::CallSite&) {
-  machine::FaultPoint fault = machine::FaultPoint::none;
-  if (attempt_ == nullptr) return fault;
+void Rig::postpone(std::function<void(Rig&)> action) {
+  if (attempt_ == nullptr) return action(*this);
+  postponed_.push_back(std::move(action));
+}
+
+void Rig::do_postponed() {
+  for (std::size_t next = 0; next < postponed_.size(); ++next) {
+    auto action = std::move(postponed_[next]);  // it may postpone more
+    action(*this);
+  }
+  postponed_.clear();
+}
+
+Owner* Rig::running() {
+  for (Owner* each : {new_, old_, owner_}) {
+    if (each != nullptr && each->process.alive() && each->vm && each->vcpus.running()) return each;
+  }
+  return nullptr;
+}
+
+Expected<void> Rig::unplug(std::uint32_t device) {
+  Owner* owner = running();
+  if (owner == nullptr) return refuse(ErrorCode::bad_state, {"nobody runs the VM"});
+  if (auto done = owner->vm->unplug(host_address(device)); !done) return done;
+  std::erase_if(config_.devices, [&](const vm::PciConfig& each) { return each.device.name == host_address(device); });
+  guest_->forget(device);
+  return {};
+}
+
+Expected<void> Rig::plug(std::uint32_t device) {
+  Owner* owner = running();
+  if (owner == nullptr) return refuse(ErrorCode::bad_state, {"nobody runs the VM"});
+  const vm::PciConfig config = pci_config(shape_.devices[device], device);
+  if (auto made = owner->vm->plug(config); !made) return std::unexpected(std::move(made.error()));
+  config_.devices.push_back(config);
+  return guest_->enable(*owner->vm, device, true);
+}
+
+void Rig::load_fault(const Event& event) {
+  if (event.fault == machine::FaultPoint::none) return;
+  const auto rule = std::ranges::find(machine::fault_table(), event.fault, &machine::FaultRule::point);
+  armed_.push_back({event.fault, rule->call, event.times});
+}
+
+machine::FaultPoint Rig::before(const machine::CallSite& site) {
+  if (attempt_ == nullptr) return machine::FaultPoint::none;
   while (next_event_ < attempt_->events.size() && attempt_->events[next_event_].at < call()) {
     const Event& event = attempt_->events[next_event_++];
     if (event.action) event.action(*this);
-    if (event.fault != machine::FaultPoint::none) fault = event.fault;
+    load_fault(event);
   }
-  return fault;
+  const auto armed =
+      std::ranges::find_if(armed_, [&](const Armed& each) { return each.call == site.call && each.times != 0; });
+  if (armed == armed_.end()) return machine::FaultPoint::none;
+  --armed->times;
+  return armed->point;
 }
 
 bool Rig::run_owner(Owner& owner) {

@@ -30,6 +30,8 @@ struct Owner {
   Owner(machine::Machine& machine, machine::Process& of, Guest& shared_guest)
       : process(of), kernel(of.kernel()), vcpus(machine), loop(kernel), guest(shared_guest) {}
   vm::Embedder embedder() { return {vcpus, loop, heard, &guest}; }
+  /// It lives, and its guest runs or sleeps.
+  bool has_vm() const;
 
   machine::Process& process;
   os::Kernel& kernel;  ///< of this image
@@ -46,13 +48,15 @@ class Rig;
 struct Event {
   std::uint64_t at = 0;  ///< counts the calls of the attempt from 0
   std::function<void(Rig&)> action{};
-  machine::FaultPoint fault = machine::FaultPoint::none;
+  machine::FaultPoint fault = machine::FaultPoint::none;  ///< that this call meets, or the next that can
+  std::uint32_t times = 1;                                ///< and how many calls from there on
 };
 
 struct Attempt {
   lifecycle::Mode mode = lifecycle::Mode::cpr_transfer;
   bool want_answer = true;
   bool stop_first = false;
+  std::uint32_t turns = 0;      ///< bit n: in turn n (modulo 32) old steps first (0) or new (1)
   std::vector<Event> events{};  ///< by ascending `at`
 };
 
@@ -81,10 +85,23 @@ class Rig final : private machine::Schedule {
   Guest& guest() { return *guest_; }
   machine::Machine& machine() { return *machine_; }
   const Shape& shape() const { return shape_; }
-  vm::Config config() const;
+  const vm::Config& config() const { return config_; }
   /// Number of the call under way, counted from the beginning of the attempt.
   std::uint64_t call() const;
   void kill(Owner& owner);
+  /// Does it when the engine's step under way is over, as a VMM's main loop would; at once when there is none.
+  void postpone(std::function<void(Rig&)> action);
+  /// The embedder gives an attempt up; after the engine's step.
+  void cancel_old();
+  void cancel_new();
+  /// Whose vCPUs run: null when none do.
+  Owner* running();
+  /// Management of a device of the shape: it leaves the VM, or comes back and its driver sets it up.
+  Expected<void> unplug(std::uint32_t device);
+  Expected<void> plug(std::uint32_t device);
+  /// Where both sides of the attempt under way are; none before there is one.
+  std::optional<handover::Phase> source_phase() const;
+  std::optional<handover::TargetStep> target_step() const;
   /// Of the latest attempt; null before the first, and when there never was a new process.
   Owner* old_owner() { return old_; }
   Owner* new_owner() { return new_; }
@@ -101,8 +118,19 @@ class Rig final : private machine::Schedule {
   Expected<void> build_new(Sides& sides);
   void pass_time(const Sides& sides);
   void conclude(Sides& sides);
+  void step(Sides& sides, int turn);  ///< of both sides, and what else there is to do
+  void do_postponed();
+  void reboot(Sides& sides);
+  void load_fault(const Event& event);
+
+  struct Armed {
+    machine::FaultPoint point{};
+    machine::Call call{};
+    std::uint32_t times = 0;
+  };
 
   Shape shape_;
+  vm::Config config_;  ///< with the devices that are plugged now
   std::unique_ptr<machine::Machine> machine_;
   std::unique_ptr<Guest> guest_;
   std::list<Owner> owners_;
@@ -112,6 +140,9 @@ class Rig final : private machine::Schedule {
   const Attempt* attempt_ = nullptr;
   std::size_t next_event_ = 0;
   std::uint64_t first_call_ = 0;
+  std::vector<Armed> armed_;
+  std::vector<std::function<void(Rig&)>> postponed_;
+  Sides* sides_ = nullptr;
 };
 
 }  // namespace vcpr::whole_vm

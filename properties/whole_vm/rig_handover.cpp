@@ -3,6 +3,7 @@
 #include <array>
 
 #include "engine/os/abi.hpp"
+#include "properties/machine/truth.hpp"
 #include "properties/whole_vm/rig.hpp"
 
 namespace vcpr::whole_vm {
@@ -17,6 +18,8 @@ constexpr const char* kCprSocket = "/run/cpr";
 constexpr const char* kMainSocket = "/run/main";
 /// Turns after which an attempt counts as stuck.
 constexpr int kMaxTurns = 20000;
+/// Of a main stream: the memory of the largest shape, and what else there is.
+constexpr std::size_t kMaxFileBytes = 1 << 20;
 /// Turns without a change of phase before time moves on.
 constexpr int kPatience = 3;
 
@@ -43,7 +46,11 @@ struct Rig::Sides {
 void Rig::begin(const Attempt& attempt, Sides& sides) {
   handover::SourceOptions from{
       .mode = attempt.mode, .stop_first = attempt.stop_first, .want_answer = attempt.want_answer};
-  if (attempt.mode == Mode::cpr_transfer) {
+  if (attempt.mode == Mode::cpr_reboot) {
+    sides.main_file = old_->kernel.memfd_create("main", 0).value_or(-1);
+    from.main_file = sides.main_file;
+    sides.new_ended = true;  // there is none before old has gone
+  } else if (attempt.mode == Mode::cpr_transfer) {
     new_ = &owners_.emplace_back(*machine_, machine_->spawn(), *guest_);
     (void)new_->kernel.unlink(kCprSocket);
     (void)new_->kernel.unlink(kMainSocket);
@@ -59,6 +66,22 @@ void Rig::begin(const Attempt& attempt, Sides& sides) {
     sides.new_ended = true;  // there is none before execve
   }
   sides.source = std::make_unique<Source>(*old_->vm, from);
+}
+
+/// The file was written: the old process quits, and a new one finds it and opens its devices anew.
+void Rig::reboot(Sides& sides) {
+  const machine::Truth truth(*machine_);
+  const std::uint32_t file = truth.description_of(old_->process, sides.main_file);
+  const std::vector<std::byte> bytes = truth.contents(file, 0, kMaxFileBytes);
+  sides.source.reset();
+  kill(*old_);
+  new_ = &owners_.emplace_back(*machine_, machine_->spawn(), *guest_);
+  sides.main_file = new_->process.install(
+      {.kind = machine::FileKind::file, .link = "/var/vm", .size = bytes.size(), .number = std::nullopt});
+  (void)new_->process.fill(sides.main_file, 0, bytes);
+  handover::TargetOptions to{.mode = Mode::cpr_reboot, .main_file = sides.main_file};
+  sides.target = std::make_unique<Target>(new_->kernel, to);
+  sides.new_ended = false;
 }
 
 void Rig::step_old(Sides& sides) {
@@ -77,6 +100,7 @@ void Rig::step_old(Sides& sides) {
   if (!advanced) sides.outcome.old_error = std::move(advanced.error());
   sides.old_ended = sides.outcome.old_error.has_value() || advanced->done;
   if (!sides.old_ended) sides.old_until = advanced->until;
+  if (advanced && advanced->done && sides.attempt.mode == Mode::cpr_reboot) reboot(sides);
 }
 
 void Rig::start_new_image(Sides& sides) {
@@ -130,16 +154,52 @@ void Rig::pass_time(const Sides& sides) {
   if (until != std::numeric_limits<std::uint64_t>::max() && until > now) machine_->advance_time(until - now);
 }
 
+void Rig::cancel_old() {
+  postpone([](Rig& rig) {
+    if (rig.sides_ != nullptr && rig.sides_->source) rig.sides_->source->cancel();
+  });
+}
+
+/// As a VMM whose user says no: it ends.
+void Rig::cancel_new() {
+  postpone([](Rig& rig) {
+    if (rig.sides_ == nullptr || !rig.sides_->target || rig.sides_->new_ended) return;
+    rig.sides_->target->cancel();
+  });
+}
+
+std::optional<handover::Phase> Rig::source_phase() const {
+  if (sides_ == nullptr || !sides_->source) return std::nullopt;
+  return sides_->source->phase();
+}
+
+std::optional<handover::TargetStep> Rig::target_step() const {
+  if (sides_ == nullptr || !sides_->target) return std::nullopt;
+  return sides_->target->step();
+}
+
 void Rig::conclude(Sides& sides) {
   sides.outcome.ended = sides.old_ended && sides.new_ended;
   sides.outcome.calls = call();
   if (sides.source) sides.outcome.roll_back = sides.source->roll_back();
   attempt_ = nullptr;
-  if (sides.main_file >= 0 && old_->process.alive()) (void)old_->process.kernel().close(sides.main_file);
-  const auto owns = [](Owner* each) {
-    return each != nullptr && each->process.alive() && each->vm && each->vcpus.running();
-  };
-  owner_ = owns(new_) ? new_ : owns(old_) ? old_ : nullptr;
+  armed_.clear();
+  Owner* reader = sides.attempt.mode == Mode::cpr_reboot && new_ != nullptr ? new_ : old_;
+  if (sides.main_file >= 0 && reader->process.alive()) (void)reader->process.kernel().close(sides.main_file);
+  owner_ = nullptr;
+  for (Owner* each : {old_, new_}) {
+    if (each != nullptr && each->has_vm()) owner_ = each;
+  }
+}
+
+void Rig::step(Sides& sides, int turn) {
+  const bool new_first = (sides.attempt.turns >> (turn % 32) & 1) != 0;
+  for (const bool is_new : {new_first, !new_first}) {
+    is_new ? step_new(sides) : step_old(sides);
+    do_postponed();
+  }
+  for (Owner& each : owners_) run_owner(each);
+  do_postponed();
 }
 
 Outcome Rig::hand_over(const Attempt& attempt) {
@@ -150,17 +210,17 @@ Outcome Rig::hand_over(const Attempt& attempt) {
   next_event_ = 0;
   attempt_ = &attempt;
   Sides sides{.attempt = attempt, .outcome = outcome};
+  sides_ = &sides;
   begin(attempt, sides);
   int quiet = 0;
   for (int turn = 0; turn < kMaxTurns && !(sides.old_ended && sides.new_ended); ++turn) {
     const auto before = sides.phases();
-    step_old(sides);
-    step_new(sides);
-    for (Owner& each : owners_) run_owner(each);
+    step(sides, turn);
     quiet = before == sides.phases() ? quiet + 1 : 0;
     if (quiet > kPatience) pass_time(sides);
   }
   conclude(sides);
+  sides_ = nullptr;
   return outcome;
 }
 

@@ -1,8 +1,13 @@
 #include "properties/whole_vm/shape.hpp"
 
+#include <array>
+
 namespace vcpr::whole_vm {
 
 namespace {
+
+constexpr std::array<std::string_view, kMaxDevices> kAddresses{"0000:00:05.0", "0000:00:06.0", "0000:00:07.0",
+                                                               "0000:00:08.0"};
 
 std::string_view name(machine::DeviceModel model) {
   switch (model) {
@@ -23,6 +28,10 @@ std::string_view name(Interrupt kind) {
 }
 
 }  // namespace
+
+std::string_view host_address(std::uint32_t device) {
+  return kAddresses[device];
+}
 
 std::string text(const Shape& shape) {
   std::string result;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "properties/machine/machine.hpp"
@@ -12,6 +13,9 @@ namespace vcpr::whole_vm {
 enum class Backend : std::uint8_t { legacy, iommufd };
 enum class Interrupt : std::uint8_t { intx, msi, msix };
 
+inline constexpr std::size_t kMaxDevices = 4;
+inline constexpr std::uint64_t kRamBytes = 64 << 10;  ///< of a block
+
 struct DeviceShape {
   machine::DeviceModel model{};
   Backend backend{};
@@ -20,13 +24,14 @@ struct DeviceShape {
 };
 
 struct Shape {
-  std::vector<DeviceShape> devices{};
+  std::vector<DeviceShape> devices{};  ///< at most kMaxDevices
   bool kvm = true;
   std::uint32_t ram_blocks = 1;  ///< of kRamBytes each
   machine::Switches switches{};
 };
 
-inline constexpr std::uint64_t kRamBytes = 1 << 20;
+/// Of device N of a shape, on the host: "0000:00:05.0".
+std::string_view host_address(std::uint32_t device);
 
 /// "igb legacy msix 3, edu iommufd intx", for names of tests.
 std::string text(const Shape& shape);

@@ -1,7 +1,7 @@
 // Whole VMs handed over on the simulated machine: undisturbed, and with one thing happening at every call boundary.
 #include <gtest/gtest.h>
 
-#include "properties/whole_vm/play.hpp"
+#include "properties/whole_vm/trial.hpp"
 
 namespace vcpr::whole_vm {
 namespace {
@@ -37,9 +37,9 @@ std::vector<Shape> swept_shapes() {
                        {DeviceModel::igb, Backend::iommufd, Interrupt::intx}}}};
 }
 
-std::string joined(const std::vector<std::string>& lines) {
+std::string joined(const std::vector<Violation>& violations) {
   std::string text;
-  for (const std::string& each : lines) text += each + '\n';
+  for (const Violation& each : violations) text += invariants::text(each) + '\n';
   return text;
 }
 

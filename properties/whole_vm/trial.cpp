@@ -1,0 +1,118 @@
+#include "properties/whole_vm/trial.hpp"
+
+namespace vcpr::whole_vm {
+
+namespace {
+
+constexpr std::size_t kPage = 4096;
+
+void fill_memory(Owner& owner) {
+  std::uint32_t value = 1;
+  for (const memory::RamBlock& block : owner.vm->ram().all()) {
+    for (std::uint64_t at = 0; at < block.size; at += 4 * kPage, ++value)
+      (void)owner.process.store(os::UserAddr(block.host.value() + at), std::as_bytes(std::span(&value, 1)));
+  }
+}
+
+void raise_all(Rig& rig) {
+  for (std::size_t i = 0; i < rig.guest().lines().size(); ++i) {
+    rig.guest().raise(i);
+    rig.settle();
+  }
+}
+
+/// The witness, and whoever wants the story.
+struct Both final : machine::Listener {
+  Both(machine::Listener& first, machine::Listener* second) : a(first), b(second) {}
+  void called(const machine::CallRecord& record) override {
+    a.called(record);
+    if (b != nullptr) b->called(record);
+  }
+  machine::Listener& a;
+  machine::Listener* b;
+};
+
+}  // namespace
+
+Trial::Trial(Rig& rig, const Attempt& attempt, bool disturbed)
+    : rig_(rig), attempt_(attempt), disturbed_(disturbed), before_(take_facts(rig, *rig.owner())) {}
+
+void Trial::change(const std::function<Expected<void>(Owner&)>& how) {
+  Owner* owner = rig_.running();
+  if (owner == nullptr || owner != rig_.old_owner() || owner->vm->is_stopped()) return;
+  const machine::Truth truth(rig_.machine());
+  const std::uint32_t descriptors = truth.descriptors_open(owner->process);
+  (void)how(*owner);
+  if (!owner->process.alive()) return;
+  Facts now = take_facts(rig_, *owner);
+  now.descriptors = before_.descriptors + now.descriptors - descriptors;
+  now.environment = std::move(before_.environment);
+  before_ = std::move(now);
+  witness_.forget();
+}
+
+/// The guest wakes up, opens every line, and takes what waited. After a reboot its drivers begin anew.
+void Trial::relax() {
+  Owner& owner = *rig_.owner();
+  if (owner.vm->life().run_state == lifecycle::RunState::suspended) (void)owner.vm->wake_up();
+  rig_.guest().release();
+  rig_.guest().end(*owner.vm, owner.process);
+  if (attempt_.mode == lifecycle::Mode::cpr_reboot && rig_.owner() == rig_.new_owner())
+    rig_.guest().start_over(*owner.vm);
+  for (std::size_t line = 0; line < rig_.guest().lines().size(); ++line)
+    if (rig_.guest().lines()[line].is_masked) (void)rig_.guest().mask(*owner.vm, owner.process, line, false);
+  rig_.settle();
+}
+
+Played Trial::run(machine::Listener* also) {
+  Played played;
+  Both listeners(witness_, also);
+  rig_.machine().set_listener(&listeners);
+  played.outcome = rig_.hand_over(attempt_);
+  rig_.settle();
+  rig_.machine().set_listener(also);
+  std::vector<Line> settled;
+  Facts after;
+  if (rig_.owner() != nullptr) {
+    if (rig_.owner() == rig_.new_owner() && &rig_.old_owner()->process != &rig_.owner()->process)
+      rig_.kill(*rig_.old_owner());
+    rig_.settle();
+    after = take_facts(rig_, *rig_.owner());
+    relax();
+    settled = rig_.guest().lines();
+    raise_all(rig_);
+  }
+  rig_.machine().set_listener(nullptr);
+  const Handover handover{.rig = rig_,
+                          .attempt = attempt_,
+                          .outcome = played.outcome,
+                          .witness = witness_,
+                          .before = before_,
+                          .after = rig_.owner() != nullptr ? &after : nullptr,
+                          .settled = settled,
+                          .disturbed = disturbed_,
+                          .damaged = damaged_};
+  played.given = handover.given();
+  for (const Asked& each : witness_.asked()) played.calls.push_back(each.call);
+  played.violations = check(handover);
+  return played;
+}
+
+Expected<void> boot_and_work(Rig& rig) {
+  if (auto booted = rig.boot(); !booted) return booted;
+  fill_memory(*rig.owner());
+  raise_all(rig);
+  return {};
+}
+
+Played play(const Shape& shape, const Attempt& attempt, bool disturbed) {
+  Rig rig(shape);
+  if (auto booted = boot_and_work(rig); !booted) {
+    Played played;
+    played.violations.push_back({"S4", "the VM boots", booted.error().message()});
+    return played;
+  }
+  return Trial(rig, attempt, disturbed).run();
+}
+
+}  // namespace vcpr::whole_vm

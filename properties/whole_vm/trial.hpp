@@ -1,0 +1,50 @@
+// One attempt at a handover of a VM that is there, and all that is asked of it: what fuzz targets, properties and
+// sweeps are made of.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "properties/whole_vm/invariants.hpp"
+
+namespace vcpr::whole_vm {
+
+struct Played {
+  Outcome outcome;
+  bool given = false;
+  std::vector<machine::Call> calls{};   ///< of the attempt, in order
+  std::vector<Violation> violations{};  ///< of the invariants
+};
+
+class Trial {
+ public:
+  /// The VM has an owner. `disturbed`: the attempt may end either way.
+  Trial(Rig& rig, const Attempt& attempt, bool disturbed);
+  /// Hands over, lets the old process quit if the VM was given away, lets the guest handle what waits, raises every
+  /// interrupt once more, and asks every invariant. `also` hears every call.
+  Played run(machine::Listener* also = nullptr);
+  /// Bytes or descriptors were damaged on their way, so that what arrives need not be what was sent: only what must
+  /// hold even then is asked.
+  void was_damaged() { damaged_ = true; }
+  /// From within the attempt: the guest or the management changes the old VM while it runs. What must stay is what is
+  /// there then. Nothing when the old VM does not run.
+  void change(const std::function<Expected<void>(Owner&)>& how);
+
+ private:
+  void relax();
+
+  Rig& rig_;
+  const Attempt& attempt_;
+  bool disturbed_;
+  bool damaged_ = false;
+  Witness witness_;
+  Facts before_;
+};
+
+/// Memory with something in it, each interrupt raised once: a VM that has been at work.
+Expected<void> boot_and_work(Rig& rig);
+/// A VM of this shape and one attempt.
+Played play(const Shape& shape, const Attempt& attempt, bool disturbed);
+
+}  // namespace vcpr::whole_vm
