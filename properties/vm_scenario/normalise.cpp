@@ -13,16 +13,6 @@ using forms::wrap_enum;
 using whole_vm::Backend;
 using whole_vm::Interrupt;
 
-void normalise(Device& device, bool by_cdev) {
-  wrap_enum(device.model, kModels);
-  wrap_enum(device.backend, 2);
-  wrap_enum(device.interrupt, 3);
-  if (!by_cdev) device.backend = Backend::legacy;
-  const bool no_msix = device.model == machine::DeviceModel::edu;
-  if (no_msix && device.interrupt == Interrupt::msix) device.interrupt = Interrupt::msi;
-  wrap(device.vectors, 1, max_vectors(device.model, device.interrupt));
-}
-
 /// Whether it is pinned, and only then a call; how often a fault comes; an operand that there is.
 void normalise(Step& step, const Scenario& scenario) {
   wrap_enum(step.action, kActions);
@@ -63,6 +53,16 @@ std::vector<Step> in_order(const std::vector<Step>& steps) {
 }
 
 }  // namespace
+
+void normalise(Device& device, bool by_cdev) {
+  wrap_enum(device.model, kModels);
+  wrap_enum(device.backend, 2);
+  wrap_enum(device.interrupt, 3);
+  if (!by_cdev) device.backend = Backend::legacy;
+  const bool no_msix = device.model == machine::DeviceModel::edu;
+  if (no_msix && device.interrupt == Interrupt::msix) device.interrupt = Interrupt::msi;
+  wrap(device.vectors, 1, max_vectors(device.model, device.interrupt));
+}
 
 std::uint8_t max_vectors(machine::DeviceModel model, Interrupt interrupt) {
   if (interrupt != Interrupt::msix) return 1;
