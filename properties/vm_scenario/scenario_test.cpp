@@ -281,7 +281,7 @@ TEST(Mutation, PinsStepsNearEachOther) {
     for (const Step& step : changed.steps) {
       if (!step.pinned || step.action == Action::kill_old) continue;
       ++added;
-      near += step.call >= 985 && step.call <= 1015 ? 1 : 0;
+      near += step.call >= 985 && step.call <= 1015 ? 1u : 0u;
     }
   }
   EXPECT_GT(2 * near, added);
@@ -296,8 +296,8 @@ TEST(Mutation, DrawsActionsByWeight) {
     Scenario scenario;
     mutate(scenario, seed, weights);
     for (const Step& step : scenario.steps) {
-      taken += step.action == Action::take ? 1 : 0;
-      others += step.action != Action::take && step.action != Action::fault && !is_handover(step.action) ? 1 : 0;
+      taken += step.action == Action::take ? 1u : 0u;
+      others += step.action != Action::take && step.action != Action::fault && !is_handover(step.action) ? 1u : 0u;
     }
   }
   EXPECT_GT(taken, 1000u);

@@ -37,7 +37,8 @@ std::uint64_t weigh(const Device& device) {
 }
 
 std::uint64_t weigh_host(const Scenario& scenario) {
-  const auto bits = static_cast<std::uint64_t>(std::popcount(scenario.without) + std::popcount(scenario.turns));
+  const auto bits =
+      static_cast<unsigned>(std::popcount(scenario.without)) + static_cast<unsigned>(std::popcount(scenario.turns));
   const auto small_buffer = static_cast<std::uint64_t>(scenario.socket_buffer != Scenario().socket_buffer);
   return kSetting * (bits + small_buffer + scenario.ram_blocks + scenario.noexec);
 }
