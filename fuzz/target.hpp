@@ -33,7 +33,13 @@ struct Target {
   std::string (*print)(std::span<const std::uint8_t> input) = nullptr;
   /// Bytes of a text form, or what is wrong with it: line, and why. A target has both print and parse, or neither.
   std::expected<Bytes, std::string> (*parse)(std::string_view text) = nullptr;
+  /// Writes a child of two inputs and returns its size (0: none that fits). Equal arguments give equal children.
+  std::size_t (*cross_over)(std::span<const std::uint8_t> left, std::span<const std::uint8_t> right,
+                            std::span<std::uint8_t> child, std::uint32_t seed) = nullptr;
 };
+
+/// Where a target has cross_over, one mutation in about this many is one, whatever the engine.
+inline constexpr std::uint32_t kCrossOverEvery = 5;
 
 /// Registered by static objects, in order of name.
 std::span<const Target* const> targets();
@@ -44,7 +50,7 @@ struct Registration {
   explicit Registration(const Target& target);
 };
 
-/// One per file in fuzz/targets/: VCPR_FUZZ_TARGET(cpr_state, "one sentence", run, mutate, print, parse)
+/// One per file in fuzz/targets/: VCPR_FUZZ_TARGET(cpr_state, "one sentence", run, mutate, print, parse, cross_over)
 #define VCPR_FUZZ_TARGET(target_name, sentence, ...)                                 \
   namespace {                                                                        \
   const ::vcpr::fuzz::Target registered_target{#target_name, sentence, __VA_ARGS__}; \

@@ -13,6 +13,9 @@ extern "C" int LLVMFuzzerInitialize(int* argc, char*** argv);
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t capacity,
                                                unsigned seed);
+extern "C" std::size_t LLVMFuzzerCustomCrossOver(const std::uint8_t* left, std::size_t left_size,
+                                                 const std::uint8_t* right, std::size_t right_size, std::uint8_t* child,
+                                                 std::size_t capacity, unsigned seed);
 // Looking for uses after return puts stack frames on the heap and costs a fifth of the speed; the tests (preset
 // sanitize) still look. A run frees kilobytes: a larger quarantine only costs page faults. ASAN_OPTIONS overrules both.
 extern "C" const char* __asan_default_options();  // NOLINT(bugprone-reserved-identifier)
@@ -59,4 +62,13 @@ std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::s
     if (const std::size_t mutated = mutate(data, size, capacity, seed); mutated != 0) return mutated;
   }
   return LLVMFuzzerMutate != nullptr ? LLVMFuzzerMutate(data, size, capacity) : size;
+}
+
+// libFuzzer asks for as many crossings as for mutations; at a 0 it draws again.
+std::size_t LLVMFuzzerCustomCrossOver(const std::uint8_t* left, std::size_t left_size, const std::uint8_t* right,
+                                      std::size_t right_size, std::uint8_t* child, std::size_t capacity,
+                                      unsigned seed) {
+  const auto cross_over = the_target().cross_over;
+  if (runs_unmutated() || cross_over == nullptr || seed % (vcpr::fuzz::kCrossOverEvery - 1) != 0) return 0;
+  return cross_over({left, left_size}, {right, right_size}, {child, capacity}, seed);
 }

@@ -17,13 +17,23 @@ std::uint64_t run(std::span<const std::uint8_t> input, const fuzz::Explain* expl
   return outcome.hash;
 }
 
+/// The bytes of a scenario, if they fit.
+std::size_t write(const scenario::Scenario& scenario, std::span<std::uint8_t> to) {
+  const std::vector<std::uint8_t> bytes = scenario::encode(scenario);
+  if (bytes.size() > to.size()) return 0;
+  std::ranges::copy(bytes, to.begin());
+  return bytes.size();
+}
+
 std::size_t mutate(std::uint8_t* data, std::size_t size, std::size_t capacity, std::uint32_t seed) {
   scenario::Scenario scenario = scenario::decode({data, size});
   scenario::mutate(scenario, seed);
-  const std::vector<std::uint8_t> bytes = scenario::encode(scenario);
-  if (bytes.size() > capacity) return 0;
-  std::ranges::copy(bytes, data);
-  return bytes.size();
+  return write(scenario, {data, capacity});
+}
+
+std::size_t cross_over(std::span<const std::uint8_t> left, std::span<const std::uint8_t> right,
+                       std::span<std::uint8_t> child, std::uint32_t seed) {
+  return write(scenario::cross_over(scenario::decode(left), scenario::decode(right), seed), child);
 }
 
 std::string print(std::span<const std::uint8_t> input) {
@@ -37,6 +47,6 @@ std::expected<fuzz::Bytes, std::string> parse(std::string_view text) {
 }
 
 VCPR_FUZZ_TARGET(table_handover, "a handover of the table ends with every invariant holding, whatever happens", run,
-                 mutate, print, parse)
+                 mutate, print, parse, cross_over)
 
 }  // namespace

@@ -1,25 +1,8 @@
-"""Shares the seconds out over targets and processors, and runs the processes."""
+"""Runs the processes of an engine, a lane a processor, each to the end of its time."""
 import selectors
 import time
 
-SHORTEST_SLICE = 1.0  # seconds; less is not worth a start
-
-
-def share_out(targets, seconds, jobs):
-    """A list of (target, seconds) for each processor: all are busy to the end, every target gets as much as the
-    others, and no more than one target is cut in two at each seam."""
-    share = seconds * jobs / len(targets)
-    lanes, lane, used = [[] for _ in range(jobs)], 0, 0.0
-    for target in targets:
-        target.share, left = share, share
-        while left > SHORTEST_SLICE / 2 and lane < jobs:
-            piece = min(left, seconds - used)
-            if piece >= SHORTEST_SLICE:
-                lanes[lane].append((target, piece))
-            left, used = left - piece, used + piece
-            if seconds - used < SHORTEST_SLICE:
-                lane, used = lane + 1, 0.0
-    return lanes
+from fuzzing.process import SHORTEST_SLICE
 
 
 class Lane:
@@ -45,8 +28,8 @@ class Lane:
 
 
 class Campaign:
-    def __init__(self, targets, seconds, jobs):
-        self.targets, self.seconds, self.jobs = targets, seconds, jobs
+    def __init__(self, engine, targets, seconds, jobs):
+        self.engine, self.targets, self.seconds, self.jobs = engine, targets, seconds, jobs
         self.started = time.monotonic()
         self.interrupted = False
 
@@ -59,8 +42,18 @@ class Campaign:
     def run(self, show):
         """Runs everything; show() is called several times a second. Ctrl-C ends it early, report included."""
         self.started = time.monotonic()
+        try:
+            self._run_lanes(show)
+        finally:
+            for process in (process for target in self.targets for process in target.running):
+                process.child.terminate()
+        for target in self.targets:
+            self.engine.harvest(target)
+            target.state = "finds" if target.finds else "clean"
+
+    def _run_lanes(self, show):
         selector = selectors.DefaultSelector()
-        for slices in share_out(self.targets, self.seconds, self.jobs):
+        for slices in self.engine.share_out(self.targets, self.seconds, self.jobs):
             self._advance(Lane(slices), selector)
         while selector.get_map():
             try:
@@ -68,8 +61,6 @@ class Campaign:
                 show()
             except KeyboardInterrupt:
                 self._interrupt(selector)
-        for target in self.targets:
-            target.state = "finds" if target.finds else "clean"
 
     def _turn(self, selector):
         for key, _ in selector.select(timeout=0.2):
@@ -86,10 +77,11 @@ class Campaign:
     def _advance(lane, selector):
         process = lane.next()
         if process:
-            selector.register(process.child.stderr, selectors.EVENT_READ, lane)
+            selector.register(process.child.stdout, selectors.EVENT_READ, lane)
 
     def _interrupt(self, selector):
         self.interrupted = True
         for key in selector.get_map().values():
             key.data.slices.clear()
-            key.data.ends = key.data.process.ends = time.monotonic()
+            key.data.ends = time.monotonic()
+            key.data.process.end_now()

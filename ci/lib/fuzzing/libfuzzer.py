@@ -1,13 +1,12 @@
-"""One libFuzzer process: how it is started, what its log says, what it found."""
-import os
+"""libFuzzer: how it is started, what its log says, what it found. Its programs replay for every engine."""
 import re
-import signal
-import subprocess
-import time
 
+from fuzzing.process import SHORTEST_SLICE, Process, environment
+
+DESCRIPTION = "libFuzzer with ASan, preset fuzz"
+RUNS_WHAT_FAILS = True  # an input of the corpus that fails ends it at its start
 TIMEOUT_SECONDS = 25  # as on OSS-Fuzz
 RSS_LIMIT_MB = 2560
-MERCY_SECONDS = 5  # from the request to stop until the kill
 
 STATUS = re.compile(rb"^#(\d+)\s+\w+\s.*?cov: (\d+) ft: \d+ corp: (\d+)/\S+.*?(?:exec/s: (\d+))?(?: rss: (\d+)Mb)")
 COUNTERS = re.compile(rb"^INFO: Loaded \d+ modules? +\((\d+) inline 8-bit counters\)")
@@ -26,13 +25,6 @@ def limits(slice_seconds):
     return [f"-timeout={timeout}", f"-rss_limit_mb={RSS_LIMIT_MB}"]
 
 
-def environment():
-    """Names functions in stacks: the symbolizer is not on the usual path in Debian."""
-    env = dict(os.environ)
-    env["PATH"] += ":/usr/lib/llvm-19/bin"
-    return env
-
-
 def excerpt(log, lines=60):
     """The end of a log that matters: what the target said, and the stack."""
     kept = [line for line in log.splitlines() if not re.match(r"^(#\d+\s+(NEW|REDUCE|pulse)|stat::|INFO:|\s*NEW_)", line)]
@@ -48,32 +40,10 @@ def signature(log):
     return f"{kind} in {where}" if where else kind
 
 
-class Process:
-    """A running libFuzzer. Feed it with read(); it keeps what its log has said so far."""
-
+class LibFuzzer(Process):
     def __init__(self, command, log_path, seconds):
-        self.started = time.monotonic()
-        self.ends = self.started + seconds
-        self.child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                      stderr=subprocess.PIPE, env=environment())
-        os.set_blocking(self.child.stderr.fileno(), False)
-        self.log_path = log_path
-        self.log_file = open(log_path, "wb")
-        self.partial = b""
-        self.stopping = False
-        self.executions = self.edges = self.counters = self.rate = self.peak_mb = 0
-        self.stopped = None
-
-    def read(self):
-        """Takes in what the process has printed; false when it has closed its log."""
-        data = self.child.stderr.read()
-        if data is None:
-            return True
-        self.log_file.write(data)
-        *lines, self.partial = (self.partial + data).split(b"\n")
-        for line in lines:
-            self._line(line)
-        return bool(data)
+        super().__init__(command, log_path, seconds, environment())
+        self.told = False
 
     def _line(self, line):
         if status := STATUS.match(line):
@@ -85,24 +55,44 @@ class Process:
         elif final := FINAL_EXECUTIONS.match(line):
             self.executions = int(final.group(1))
 
-    def elapsed(self):
-        return (self.stopped or time.monotonic()) - self.started
+    def finds(self):
+        """The one that has ended it."""
+        if not self.stopped or self.told:
+            return []
+        self.told = True
+        log = self.log()
+        return [(artifact.group(1), log, self.child.args[0]) for artifact in [ARTIFACT.search(log)] if artifact]
 
-    def enforce_end(self):
-        """Asks the process to stop when its time is over, and kills it when it does not."""
-        late = time.monotonic() - self.ends
-        if late >= 0 and not self.stopping:
-            self.stopping = True
-            self.child.send_signal(signal.SIGINT)
-        elif late >= MERCY_SECONDS:
-            self.child.kill()
 
-    def close(self):
-        """After read() returned false: the exit code, and the whole log."""
-        code = self.child.wait()
-        self.stopped = time.monotonic()
-        self.rate = 0
-        self.child.stderr.close()
-        self.log_file.close()
-        with open(self.log_path, encoding="utf-8", errors="replace") as log:
-            return code, log.read()
+def check():
+    """It comes with the compiler: nothing can be missing here."""
+
+
+def share_out(targets, seconds, jobs):
+    """A list of (target, seconds) for each processor: all are busy to the end, every target gets as much as the
+    others, and no more than one target is cut in two at each seam."""
+    share = seconds * jobs / len(targets)
+    lanes, lane, used = [[] for _ in range(jobs)], 0, 0.0
+    for target in targets:
+        target.share, left = share, share
+        while left > SHORTEST_SLICE / 2 and lane < jobs:
+            piece = min(left, seconds - used)
+            if piece >= SHORTEST_SLICE:
+                lanes[lane].append((target, piece))
+            left, used = left - piece, used + piece
+            if seconds - used < SHORTEST_SLICE:
+                lane, used = lane + 1, 0.0
+    return lanes
+
+
+def start(target, number, seconds, log):
+    # Another seed for each process, or the same find would end it again. A reload comes by the clock, so a run that is
+    # to repeat itself has none.
+    chance = ["-reload=0", f"-seed={target.seed + number}"] if target.seed else ["-reload=1"]
+    command = [target.program, *limits(target.share), *target.options(), *chance, "-print_final_stats=1",
+               f"-artifact_prefix={target.found}/", target.corpus, target.seeds]
+    return LibFuzzer(command, log, seconds)
+
+
+def harvest(_):
+    """Nothing is left to do: what it has learnt is in the corpus already."""

@@ -72,7 +72,7 @@ def versions(campaign):
     return {
         "vcpr": first_line("git", "log", "-1", "--format=%h %s") + (" (with local changes)" if changed else ""),
         "Compiler": first_line("clang++-19", "--version"),
-        "Engine": "libFuzzer with ASan, preset fuzz",
+        "Engine": campaign.engine.DESCRIPTION,
         "System": f"{system}, Linux {platform.release()}",
         "Processor": processor(),
         "Time": f"{campaign.seconds} s over {len(campaign.targets)} targets, {campaign.jobs} at a time",

@@ -6,9 +6,11 @@ import shutil
 import subprocess
 
 from fuzzing import libfuzzer
+from fuzzing.process import environment
 
 MAX_FINDS = 5  # different ones; after that a target rests
 MAX_REPEATS = 3  # of finds already known
+FILES_A_RUN = 1000  # a command line is not endless
 
 
 @dataclasses.dataclass
@@ -18,11 +20,12 @@ class Find:
     signature: str
     excerpt: str
     seconds: float  # of fuzzing on this target until then; 0 for a seed or regression
+    program: str  # that fails on it
 
 
 class Target:
-    def __init__(self, name, build, out, seed):
-        self.name, self.seed = name, seed
+    def __init__(self, name, engine, build, out, seed):
+        self.name, self.engine, self.seed = name, engine, seed
         self.program = f"{build}/fuzz_{name}"
         self.encoder = f"{build}/encode_seeds"
         self.folder = os.path.join(out, name)
@@ -64,7 +67,12 @@ class Target:
         return len(os.listdir(self.corpus)) if os.path.isdir(self.corpus) else 0
 
     def observe(self):
-        """Adds a point to the curve when it has risen."""
+        """Takes finds that do not end their process, and adds a point to the curve when it has risen."""
+        for process in self.running:
+            process.observe()
+            self._take_finds(process)
+            if self.rests():
+                process.end_now()
         if self.edges() > self.points[-1][1]:
             self.points.append((self.seconds(), self.edges()))
 
@@ -80,26 +88,39 @@ class Target:
             return
         encoded = subprocess.run([self.encoder, self.name, self.seeds, *given], stderr=subprocess.PIPE, text=True)
         if encoded.returncode != 0:
-            self.finds.append(Find(self.name, " ".join(given), "input that cannot be read", encoded.stderr, 0))
+            self.finds.append(Find(self.name, " ".join(given), "input that cannot be read", encoded.stderr, 0,
+                                   self.program))
 
     def replay(self):
         """Runs every seed, regression and earlier find. Those that fail are finds, and set aside so that fuzzing can
         start."""
         self.state = "replaying"
         self.prepare()
-        files = sorted(os.path.join(folder, name) for folder in (self.seeds, self.found) for name in os.listdir(folder))
+        files = self._files(self.seeds, self.found)
         self.replayed = len(files)
+        self._weed_out(files)
+        if not self.engine.RUNS_WHAT_FAILS:
+            learnt = self._files(self.corpus)
+            for begin in range(0, len(learnt), FILES_A_RUN):
+                self._weed_out(learnt[begin:begin + FILES_A_RUN])
+        self.state = "waiting"
+
+    @staticmethod
+    def _files(*folders):
+        return sorted(os.path.join(folder, name) for folder in folders for name in os.listdir(folder))
+
+    def _weed_out(self, files):
         while files and len(self.finds) < MAX_FINDS:
             run = subprocess.run([self.program, *libfuzzer.limits(float("inf")), *files], stdin=subprocess.DEVNULL,
-                                 capture_output=True, text=True, errors="replace", env=libfuzzer.environment())
+                                 capture_output=True, text=True, errors="replace", env=environment())
             if run.returncode == 0:
                 break
             begun = [line.removeprefix("Running: ") for line in run.stderr.splitlines() if line.startswith("Running: ")]
             culprit = begun[-1] if begun else files[0]
             aside = shutil.move(culprit, os.path.join(self.found, os.path.basename(culprit)))
-            self.finds.append(Find(self.name, aside, libfuzzer.signature(run.stderr), libfuzzer.excerpt(run.stderr), 0))
+            self.finds.append(Find(self.name, aside, libfuzzer.signature(run.stderr), libfuzzer.excerpt(run.stderr), 0,
+                                   self.program))
             files = files[files.index(culprit) + 1:]
-        self.state = "waiting"
 
     # Fuzzing.
     def options(self):
@@ -115,38 +136,41 @@ class Target:
     def start(self, seconds):
         number = len(self.processes())
         log = os.path.join(self.folder, f"log-{number}.txt")
-        # Another seed for each process, or the same find would end it again. A reload comes by the clock, so a run that
-        # is to repeat itself has none.
-        chance = ["-reload=0", f"-seed={self.seed + number}"] if self.seed else ["-reload=1"]
-        command = [self.program, *libfuzzer.limits(self.share), *self.options(), *chance, "-print_final_stats=1",
-                   f"-artifact_prefix={self.found}/", self.corpus, self.seeds]
-        process = libfuzzer.Process(command, log, seconds)
+        process = self.engine.start(self, number, seconds, log)
         self.running.append(process)
         self.state = "fuzzing"
         return process
 
     def ended(self, process):
         """Takes a process that has closed its log: what it found, and what is left of the target's time."""
-        code, log = process.close()
+        code = process.close()
         self.running.remove(process)
         self.finished.append(process)
         self.observe()
         if not self.running:
             self.state = "waiting"
-        artifact = libfuzzer.ARTIFACT.search(log)
-        if artifact:
-            self._found(artifact.group(1), log)
-        elif code != 0 and not process.stopping:
-            self.finds.append(Find(self.name, process.log_path, f"exit code {code}", libfuzzer.excerpt(log), self.seconds()))
+        found = more = self._take_finds(process)
+        while more and not self.rests():
+            more = self._take_finds(process)
+        if not found and code != 0 and not process.stopping:
+            excerpt = libfuzzer.excerpt(process.log())
+            self.finds.append(Find(self.name, process.log_path, f"exit code {code}", excerpt, self.seconds(), self.program))
             self.repeats = MAX_REPEATS
 
-    def _found(self, path, log):
+    def _take_finds(self, process):
+        finds = process.finds()
+        for find in finds:
+            self.found_one(*find)
+        return bool(finds)
+
+    def found_one(self, path, log, program):
         what = libfuzzer.signature(log)
         if any(find.signature == what for find in self.finds):
             self.repeats += 1
-            os.unlink(path)
+            if all(find.path != path for find in self.finds):  # the same bytes have the same name
+                os.unlink(path)
             return
-        self.finds.append(Find(self.name, path, what, libfuzzer.excerpt(log), self.seconds()))
+        self.finds.append(Find(self.name, path, what, libfuzzer.excerpt(log), self.seconds(), program))
 
     def rests(self):
         """True when more fuzzing would only show the same again."""

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# canary_test.sh PROPERTY TARGET: a property and a fuzz target that must fail do, and say with what.
+set -u
+property=$(realpath "$1") target=$(realpath "$2")
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+cd "$scratch" || exit
+ulimit -c 0
+broken=0
+fail() { echo "FAIL $*"; cat log; broken=$((broken + 1)); }
+
+# exits WANTED COMMAND...: the exit code; what it prints is in the log.
+exits() {
+  local wanted=$1 got=0
+  shift
+  "$@" >log 2>&1 || got=$?
+  [ $got -eq "$wanted" ] || fail "$* exits $got, not $wanted"
+}
+says() { grep -qE "$1" log || fail "the report lacks: $1"; }
+
+mkdir inputs
+echo harmless >inputs/a
+exits 0 "$target" inputs
+echo x-marks-the-spot >inputs/b
+echo harmless >inputs/c
+exits 134 "$target" inputs
+[ "$(tail -n 1 log)" = "running inputs/b" ] || fail "the last line does not name the input that failed"
+
+exits 1 env VCPR_LAST_SCENARIO=counterexample "$property"
+says 'Falsifiable after'
+says '^2 < 2$'
+says 'reproduce='
+[ -s counterexample ] || fail "no counterexample was saved"
+
+[ $broken -eq 0 ]
