@@ -10,10 +10,6 @@ extern "C" void* afl_custom_init(void* afl, unsigned seed);
 extern "C" std::size_t afl_custom_fuzz(void* mutator, std::uint8_t* input, std::size_t size, std::uint8_t** mutant,
                                        std::uint8_t* other, std::size_t other_size, std::size_t capacity);
 extern "C" void afl_custom_deinit(void* mutator);
-// The rooms are instrumented here as they are in the target: afl-fuzz itself has nothing that would count.
-extern "C" void __sanitizer_cov_trace_pc_guard(std::uint32_t* guard);  // NOLINT(bugprone-reserved-identifier)
-extern "C" void __sanitizer_cov_trace_pc_guard_init(std::uint32_t* begin,
-                                                    std::uint32_t* end);  // NOLINT(bugprone-reserved-identifier)
 
 /// Null, at which afl-fuzz gives up, when the library does not hold exactly one target.
 void* afl_custom_init(void* /*afl*/, unsigned seed) {
@@ -33,6 +29,12 @@ void afl_custom_deinit(void* mutator) {
   delete static_cast<AflMutator*>(mutator);
 }
 
-void __sanitizer_cov_trace_pc_guard(std::uint32_t* /*guard*/) {}  // NOLINT(bugprone-reserved-identifier)
-void __sanitizer_cov_trace_pc_guard_init(std::uint32_t* /*begin*/, std::uint32_t* /*end*/) {
-}  // NOLINT(bugprone-reserved-identifier)
+// The rooms are instrumented here as they are in the target, and afl-fuzz has nothing that would count.
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming)
+extern "C" void __sanitizer_cov_trace_pc_guard(std::uint32_t* guard);
+extern "C" void __sanitizer_cov_trace_pc_guard_init(std::uint32_t* begin, std::uint32_t* end);
+
+void __sanitizer_cov_trace_pc_guard(std::uint32_t* /*guard*/) {}
+
+void __sanitizer_cov_trace_pc_guard_init(std::uint32_t* /*begin*/, std::uint32_t* /*end*/) {}
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
