@@ -376,6 +376,12 @@ TEST(Shrinking, KeepsStepsOnTheirDevices) {
             "device igb legacy msix 2\ndevice nic legacy intx\nraise 2\nplug 1\n");
 }
 
+TEST(Shrinking, KeepsStepsOnTheLinesThatAreLeft) {
+  EXPECT_EQ(shrink(*parse("device igb legacy msix 4\nraise 3\n"),
+                   [](const Scenario& s) { return !s.steps.empty() && s.steps.front().operand > 0; }),
+            "device igb legacy msix 2\nraise 1\n");
+}
+
 TEST(Shrinking, DescendsAlways) {
   Scenario scenario = *parse(kEveryKindOfLine);
   for (std::uint32_t seed = 0; seed < 500; ++seed) {
