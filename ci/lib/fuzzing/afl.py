@@ -167,7 +167,7 @@ def gather(target):
     for folder in (target.seeds, target.corpus):
         for name in os.listdir(folder):
             if os.path.getsize(path := os.path.join(folder, name)):
-                os.link(path, os.path.join(begin, name))
+                shutil.copyfile(path, os.path.join(begin, name))
     if not os.listdir(begin):
         with open(os.path.join(begin, "zero"), "wb") as zero:
             zero.write(b"0")
