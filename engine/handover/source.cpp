@@ -14,6 +14,13 @@ namespace abi = os::abi;
 using lifecycle::Mode;
 using os::Errno;
 
+namespace {
+
+/// A main stream of a small VM: each device brings 4 KiB of config space.
+constexpr std::size_t kTypicalStreamBytes = 16u << 10;
+
+}  // namespace
+
 std::string_view name(Phase phase) {
   constexpr std::string_view kNames[] = {
       "checking",      "sending_table",      "waiting_for_target", "connecting",   "stopping", "saving",
@@ -175,6 +182,7 @@ Expected<std::optional<Advance>> Source::save() {
 
 /// A target that answers knows the sections' layout: only a stranger is told.
 Expected<void> Source::save_stream() {
+  attempt_->out.bytes.reserve(kTypicalStreamBytes);
   wire::Writer writer(attempt_->out);
   if (attempt_->asks) open_frame(writer);
   vmstate::MainSaveOptions options;

@@ -1,7 +1,7 @@
 #include "engine/lifecycle/main_loop.hpp"
 
 #include <algorithm>
-#include <vector>
+#include <cassert>
 
 #include "engine/os/abi.hpp"
 
@@ -10,11 +10,19 @@ namespace vcpr::lifecycle {
 namespace abi = os::abi;
 
 void MainLoop::watch(int fd, FdHandler& handler) {
-  watches_[fd] = {.handler = &handler, .order = next_order_++};
+  assert(fd >= 0);
+  const auto number = static_cast<std::size_t>(fd);
+  if (number >= watches_.size()) watches_.resize(number + 1);
+  watches_[number] = {.handler = &handler, .order = next_order_++};
 }
 
 void MainLoop::unwatch(int fd) {
-  watches_.erase(fd);
+  if (find(fd) != nullptr) watches_[static_cast<std::size_t>(fd)] = {};
+}
+
+const MainLoop::Watch* MainLoop::find(int fd) const {
+  const auto number = static_cast<std::size_t>(fd);
+  return fd >= 0 && number < watches_.size() && watches_[number].handler != nullptr ? &watches_[number] : nullptr;
 }
 
 void MainLoop::call_at(os::Deadline deadline, TimerHandler& handler) {
@@ -29,7 +37,9 @@ void MainLoop::cancel(TimerHandler& handler) {
 Expected<void> MainLoop::turn(os::Deadline until, int also, std::int16_t also_events) {
   std::vector<os::PollFd> polled;
   polled.reserve(watches_.size() + 1);
-  for (const auto& [fd, watch] : watches_) polled.push_back({.fd = fd, .events = abi::pollin});
+  for (std::size_t fd = 0; fd < watches_.size(); ++fd) {
+    if (watches_[fd].handler != nullptr) polled.push_back({.fd = static_cast<int>(fd), .events = abi::pollin});
+  }
   std::size_t watched = polled.size();
   if (also >= 0) polled.push_back({.fd = also, .events = also_events});
   if (!timers_.empty()) until = std::min(until, timers_.begin()->first.first);
@@ -52,8 +62,8 @@ Expected<void> MainLoop::call_ready(std::span<const os::PollFd> polled, std::uin
         first = refuse(ErrorCode::bad_descriptor, {"poll of the main loop: ", Decimal(each.fd), " is not open"});
       continue;
     }
-    auto watch = watches_.find(each.fd);
-    if (watch != watches_.end() && watch->second.order < before) watch->second.handler->ready(each.fd);
+    const Watch* watch = find(each.fd);
+    if (watch != nullptr && watch->order < before) watch->handler->ready(each.fd);
   }
   return first;
 }

@@ -5,6 +5,7 @@
 #include <map>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include "engine/lifecycle/embedder.hpp"
 #include "engine/os/kernel.hpp"
@@ -25,21 +26,23 @@ class MainLoop final : public EventLoop {
   /// called in the order of their deadlines, then of call_at; one that a handler sets waits for the next turn.
   /// os_error of poll but EINTR, gone; bad_descriptor: what is watched was closed.
   Expected<void> turn(os::Deadline until, int also = -1, std::int16_t also_events = 0);
-  bool is_watched(int fd) const { return watches_.contains(fd); }
+  bool is_watched(int fd) const { return find(fd) != nullptr; }
 
  private:
   /// A watch is known by its order: the number may be another file by the time it is called.
   struct Watch {
-    FdHandler* handler;
-    std::uint64_t order;
+    FdHandler* handler = nullptr;  ///< null: the descriptor is not watched
+    std::uint64_t order = 0;
   };
   using TimerKey = std::pair<os::Deadline, std::uint64_t>;  ///< and order of call_at
 
+  /// Null when it is not watched.
+  const Watch* find(int fd) const;
   Expected<void> call_ready(std::span<const os::PollFd> polled, std::uint64_t before);
   void call_expired(std::uint64_t before);
 
   os::Kernel& kernel_;
-  std::map<int, Watch> watches_;
+  std::vector<Watch> watches_;  ///< by descriptor: the kernel gives out the lowest free number
   std::map<TimerKey, TimerHandler*> timers_;
   std::uint64_t next_order_ = 0;
 };

@@ -1,8 +1,7 @@
 #include "engine/vfio/config_space.hpp"
 
+#include <algorithm>
 #include <cstring>
-
-#include "engine/vmstate/sections/vfio_cpr_pci.hpp"
 
 namespace vcpr::vfio {
 
@@ -25,7 +24,12 @@ std::uint64_t word(Bytes space, std::size_t at) {
   return value;
 }
 constexpr std::size_t kWord = sizeof(std::uint64_t);
-static_assert(vmstate::kPciConfigBytes % kWord == 0 && vmstate::kPcieConfigBytes % kWord == 0);
+
+/// Of a mask, which has no bits beyond its end.
+std::uint32_t bits_of(Bytes mask, std::uint32_t offset, std::uint32_t bytes) {
+  if (offset >= mask.size()) return 0;
+  return pci::get(mask, offset, std::min(bytes, static_cast<std::uint32_t>(mask.size()) - offset));
+}
 
 /// In any of the bits of `mask`.
 bool differ(Bytes one, Bytes other, Bytes mask) {
@@ -84,9 +88,6 @@ void ConfigSpace::compare(std::uint32_t offset, std::uint32_t bytes, std::uint32
 }
 
 void ConfigSpace::set_masks() {
-  emulated_.resize(bytes_.size());
-  writable_.resize(bytes_.size());
-  compared_.resize(bytes_.size());
   pci::put(writable_, pci::kCommand, kCommandBits, 2);
   pci::put(writable_, pci::kCacheLineSize, 0xff, 1);
   pci::put(writable_, pci::kInterruptLine, 0xff, 1);
@@ -158,7 +159,7 @@ void ConfigSpace::set_interrupt_masks() {
 
 std::uint32_t ConfigSpace::read(std::uint32_t offset, std::uint32_t bytes) const {
   if (offset >= size() || bytes > size() - offset) return ones(bytes);
-  const std::uint32_t emulated = pci::get(emulated_, offset, bytes);
+  const std::uint32_t emulated = bits_of(emulated_, offset, bytes);
   const std::uint32_t ours = pci::get(bytes_, offset, bytes) & emulated;
   if (emulated == ones(bytes)) return ours;
   std::array<std::byte, 4> buffer{};
@@ -173,9 +174,9 @@ Expected<void> ConfigSpace::write(std::uint32_t offset, std::uint32_t value, std
     return refuse(ErrorCode::bad_value,
                   {"device ", device_.name(), ": write at byte ", Decimal(offset), " beyond config space"});
   }
-  const std::uint32_t writable = pci::get(writable_, offset, bytes);
+  const std::uint32_t writable = bits_of(writable_, offset, bytes);
   pci::put(bytes_, offset, (pci::get(bytes_, offset, bytes) & ~writable) | (value & writable), bytes);
-  if (pci::get(emulated_, offset, bytes) == ones(bytes)) return {};
+  if (bits_of(emulated_, offset, bytes) == ones(bytes)) return {};
   std::array<std::byte, 4> buffer{};
   const std::span<std::byte> told = std::span(buffer).first(bytes);
   pci::put(told, 0, value, bytes);
@@ -242,7 +243,7 @@ Expected<void> ConfigSpace::check(std::span<const std::byte> loaded) const {
 }
 
 void ConfigSpace::adopt(std::span<const std::byte> loaded) {
-  for (std::size_t at = 0; at < bytes_.size(); at += kWord) {
+  for (std::size_t at = 0; at < kRuledBytes; at += kWord) {
     const std::uint64_t writable = word(writable_, at);
     const std::uint64_t adopted = (word(bytes_, at) & ~writable) | (word(loaded, at) & writable);
     std::memcpy(std::span(bytes_).subspan(at).data(), &adopted, kWord);

@@ -14,6 +14,7 @@
 #include "engine/kvm/message.hpp"
 #include "engine/vfio/capabilities.hpp"
 #include "engine/vfio/device.hpp"
+#include "engine/vmstate/sections/vfio_cpr_pci.hpp"
 
 namespace vcpr::vfio {
 
@@ -59,6 +60,10 @@ class ConfigSpace {
 
  private:
   explicit ConfigSpace(Device& device) : device_(device) {}
+  /// Rules lie in the conventional part: what lies beyond is the device's.
+  static constexpr std::size_t kRuledBytes = vmstate::kPciConfigBytes;
+  using Mask = std::array<std::byte, kRuledBytes>;
+
   Expected<void> check_counts() const;
   std::uint32_t command() const { return pci::get(bytes_, pci::kCommand, 2); }
   void set_masks();
@@ -70,9 +75,9 @@ class ConfigSpace {
   Device& device_;
   Capabilities capabilities_;
   std::vector<std::byte> bytes_;
-  std::vector<std::byte> emulated_;  ///< bits answered from bytes_
-  std::vector<std::byte> writable_;  ///< bits of bytes_ that follow the guest's writes
-  std::vector<std::byte> compared_;  ///< bits that a loaded space must share
+  Mask emulated_{};  ///< bits answered from bytes_
+  Mask writable_{};  ///< bits of bytes_ that follow the guest's writes
+  Mask compared_{};  ///< bits that a loaded space must share
   std::array<bool, pci::kBars> is_wide_{};
 };
 

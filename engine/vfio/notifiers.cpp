@@ -19,7 +19,7 @@ Expected<void> Notifier::arm() {
 }
 
 Expected<void> Notifier::claim() {
-  auto claimed = device_.vm().life.cpr.descriptors.claim({vector_entry_name(device_, name_), 0});
+  auto claimed = device_.vm().life.cpr.descriptors.claim({VectorEntryName(device_, name_), 0});
   if (!claimed) return std::unexpected(std::move(claimed.error()));
   eventfd_ = *claimed;
   return {};

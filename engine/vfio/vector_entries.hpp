@@ -1,17 +1,28 @@
 // The eventfds of a device's interrupts as entries of the descriptor table: which there are, and which there must be.
 #pragma once
 
-#include <string>
+#include <array>
 #include <string_view>
 
 #include "engine/os/error.hpp"
+#include "engine/store/key.hpp"
 
 namespace vcpr::vfio {
 
 class PciDevice;
 
-/// "DEVICE_NAME"
-std::string vector_entry_name(const PciDevice& device, std::string_view name);
+/// "DEVICE_NAME", made in place: every vector asks for several. Longer than an entry's name may be, it is cut one byte
+/// beyond, which the table refuses as it refuses the whole.
+class VectorEntryName {
+ public:
+  VectorEntryName(const PciDevice& device, std::string_view name);
+  operator std::string_view() const { return {text_.data(), size_}; }
+
+ private:
+  std::array<char, store::kMaxNameBytes + 1> text_;
+  std::size_t size_ = 0;
+};
+
 bool has_vector_fd(const PciDevice& device, std::string_view name, std::int32_t number);
 /// missing_key with the entry and `why`.
 Expected<void> check_vector_fd(const PciDevice& device, std::string_view name, std::int32_t number,

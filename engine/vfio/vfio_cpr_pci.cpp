@@ -55,16 +55,15 @@ class TransferNotifier final : public lifecycle::Participant {
 
 Expected<void> vfio_cpr_save_vector_fd(PciDevice& device, std::string_view name, std::int32_t nr, int fd) {
   lifecycle::Life& life = device.vm().life;
-  return life.cpr.descriptors.adopt({vector_entry_name(device, name), nr}, life.kernel, fd);
+  return life.cpr.descriptors.adopt({VectorEntryName(device, name), nr}, life.kernel, fd);
 }
 
 Expected<int> vfio_cpr_load_vector_fd(PciDevice& device, std::string_view name, std::int32_t nr) {
-  return device.vm().life.cpr.descriptors.find({vector_entry_name(device, name), nr});
+  return device.vm().life.cpr.descriptors.find({VectorEntryName(device, name), nr});
 }
 
 void vfio_cpr_delete_vector_fd(PciDevice& device, std::string_view name, std::int32_t nr) {
-  const std::string full = vector_entry_name(device, name);
-  (void)device.vm().life.cpr.descriptors.remove({full, nr});
+  (void)device.vm().life.cpr.descriptors.remove({VectorEntryName(device, name), nr});
 }
 
 Expected<void> vfio_cpr_pci_register_device(PciDevice& device) {

@@ -1,4 +1,4 @@
-#include <unordered_map>
+#include <algorithm>
 
 #include "engine/vmstate/codec.hpp"
 #include "engine/vmstate/main_stream.hpp"
@@ -12,7 +12,10 @@ namespace {
 class MainLoader {
  public:
   MainLoader(const Configuration& ours, const SectionTable& sections, wire::Reader& in)
-      : ours_(ours), sections_(sections), in_(in), loaded_(sections.size()) {}
+      : ours_(ours), sections_(sections), in_(in), loaded_(sections.size()) {
+    ids_.reserve(sections.size());
+    seen_.reserve(sections.size());
+  }
 
   Expected<MainStreamFacts> load() {
     if (auto done = read_main_header(in_); !done) return std::unexpected(std::move(done.error()));
@@ -31,6 +34,12 @@ class MainLoader {
   }
 
  private:
+  /// A section by the number that the sender gave it.
+  struct Numbered {
+    std::uint32_t id = 0;
+    std::uint32_t version = 0;
+    const Section* section = nullptr;
+  };
   /// What has arrived of a registered section.
   struct Arrival {
     bool begun = false;
@@ -92,7 +101,8 @@ class MainLoader {
     }
     Arrival& arrival = arrival_of(*section);
     if (arrival.begun) return refuse_at(ErrorCode::duplicate_section, head.offset, {head.text(), " came before"});
-    if (!ids_.emplace(head.section_id, section).second) {
+    const auto numbered = place_of(head.section_id);
+    if (numbered != ids_.end() && numbered->id == head.section_id) {
       return refuse_at(ErrorCode::duplicate_section, head.offset,
                        {head.text(), ": section id ", Decimal(head.section_id), " is taken"});
     }
@@ -101,24 +111,29 @@ class MainLoader {
           ErrorCode::bad_version, head.offset,
           {head.text(), ": version ", Decimal(head.version), " is newer than ", Decimal(section->version)});
     }
+    ids_.insert(numbered, {head.section_id, head.version, section});
     arrival = {.begun = true, .complete = !in_parts};
     return in_parts ? load_part(*section, head, head.version) : load_full(*section, head);
+  }
+
+  /// Of the first that is not below `id`.
+  std::vector<Numbered>::iterator place_of(std::uint32_t id) {
+    return std::ranges::lower_bound(ids_, id, {}, &Numbered::id);
   }
 
   Arrival& arrival_of(const Section& section) { return loaded_[sections_.position_of(section)]; }
 
   Expected<void> go_on(const RecordHead& head) {
-    auto known = ids_.find(head.section_id);
-    bool open = known != ids_.end() && !arrival_of(*known->second).complete;
+    const auto known = place_of(head.section_id);
+    bool open = known != ids_.end() && known->id == head.section_id && !arrival_of(*known->section).complete;
     if (!open) {
       return refuse_at(ErrorCode::unknown_section, head.offset, {"no open section has id ", Decimal(head.section_id)});
     }
-    arrival_of(*known->second).complete = head.type == SectionType::last_part;
-    return load_part(*known->second, head, versions_[head.section_id]);
+    arrival_of(*known->section).complete = head.type == SectionType::last_part;
+    return load_part(*known->section, head, known->version);
   }
 
   Expected<void> load_part(const Section& section, const RecordHead& head, std::uint32_t version) {
-    versions_[head.section_id] = version;
     return closed(section, head, section.iterable->load_part(in_, version));
   }
 
@@ -176,9 +191,8 @@ class MainLoader {
   const SectionTable& sections_;
   wire::Reader& in_;
   MainStreamFacts facts_;
-  std::vector<Arrival> loaded_;                                ///< by position in our table
-  std::unordered_map<std::uint32_t, const Section*> ids_;      ///< by the sender's section id
-  std::unordered_map<std::uint32_t, std::uint32_t> versions_;  ///< of sections in parts, by the sender's id
+  std::vector<Arrival> loaded_;  ///< by position in our table
+  std::vector<Numbered> ids_;    ///< sorted
   std::vector<Seen> seen_;
 };
 

@@ -1,6 +1,9 @@
 #include "engine/vmstate/section_table.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <limits>
+#include <utility>
 
 namespace vcpr::vmstate {
 
@@ -15,40 +18,31 @@ Expected<void> SectionTable::add(Section section) {
   if (section.idstr.empty() || section.idstr.size() > kMaxIdstrBytes) {
     return refuse(ErrorCode::bad_length, {"section ", section.text(), ": the name's length"});
   }
-  if (find(section.idstr, section.instance_id) != nullptr) {
+  const auto place = place_of(section.idstr, section.instance_id);
+  if (place != by_key_.end() && (*place)->is(section.idstr, section.instance_id)) {
     return refuse(ErrorCode::duplicate_key, {"section ", section.text(), " is registered"});
   }
   section.section_id = next_section_id_++;
-  const Section& added = *sections_.emplace_back(std::make_unique<Section>(std::move(section)));
-  by_key_.emplace(Key{added.idstr, added.instance_id}, &added);
-  std::uint32_t& next = next_instances_[added.idstr];
-  next = std::max(next, added.instance_id + 1);
+  by_key_.insert(place, sections_.emplace_back(std::make_unique<Section>(std::move(section))).get());
   return {};
 }
 
 Expected<void> SectionTable::remove(std::string_view idstr, std::uint32_t instance_id) {
-  auto found = by_key_.find(Key{idstr, instance_id});
-  if (found == by_key_.end()) {
+  const auto found = place_of(idstr, instance_id);
+  if (found == by_key_.end() || !(*found)->is(idstr, instance_id)) {
     return refuse(ErrorCode::missing_key,
                   {"section ", quoted(idstr), " instance ", Decimal(instance_id), " is not registered"});
   }
-  auto position = sections_.begin() + static_cast<std::ptrdiff_t>(position_of(*found->second));
-  // Keys are views of the section's name; so may be the argument.
-  std::unique_ptr<Section> removed = std::move(*position);
+  const auto position = sections_.begin() + static_cast<std::ptrdiff_t>(position_of(**found));
   by_key_.erase(found);
   sections_.erase(position);
-  count_instances(removed->idstr);
   return {};
 }
 
-/// Anew: the key of the count may be a view of the name of a section that goes.
-void SectionTable::count_instances(std::string_view idstr) {
-  next_instances_.erase(idstr);
-  for (const auto& section : sections_) {
-    if (section->idstr != idstr) continue;
-    std::uint32_t& next = next_instances_[section->idstr];
-    next = std::max(next, section->instance_id + 1);
-  }
+SectionTable::ByKey::const_iterator SectionTable::place_of(std::string_view idstr, std::uint32_t instance_id) const {
+  return std::ranges::lower_bound(by_key_, std::pair(idstr, instance_id), {}, [](const Section* each) {
+    return std::pair(std::string_view(each->idstr), each->instance_id);
+  });
 }
 
 std::size_t SectionTable::position_of(const Section& section) const {
@@ -58,13 +52,15 @@ std::size_t SectionTable::position_of(const Section& section) const {
 }
 
 std::uint32_t SectionTable::next_instance(std::string_view idstr) const {
-  auto found = next_instances_.find(idstr);
-  return found != next_instances_.end() ? found->second : 0;
+  // The highest number itself, which has no next one, does not count.
+  const auto behind = place_of(idstr, std::numeric_limits<std::uint32_t>::max());
+  if (behind == by_key_.begin() || (*std::prev(behind))->idstr != idstr) return 0;
+  return (*std::prev(behind))->instance_id + 1;
 }
 
 const Section* SectionTable::find(std::string_view idstr, std::uint32_t instance_id) const {
-  auto found = by_key_.find(Key{idstr, instance_id});
-  return found != by_key_.end() ? found->second : nullptr;
+  const auto found = place_of(idstr, instance_id);
+  return found != by_key_.end() && (*found)->is(idstr, instance_id) ? *found : nullptr;
 }
 
 std::vector<const Section*> SectionTable::in_order() const {

@@ -6,7 +6,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "engine/os/error.hpp"
@@ -38,11 +37,12 @@ struct Section {
   void* object = nullptr;
   IterableSection* iterable = nullptr;
 
+  bool is(std::string_view name, std::uint32_t instance) const { return idstr == name && instance_id == instance; }
   /// "ram instance 0"
   std::string text() const;
 };
 
-/// Keys (idstr, instance id) are unique and are found in constant time. Objects are borrowed and must outlive it.
+/// Keys (idstr, instance id) are unique. Objects are borrowed and must outlive it.
 class SectionTable {
  public:
   /// duplicate_key; bad_length (idstr empty or beyond kMaxIdstrBytes).
@@ -77,23 +77,13 @@ class SectionTable {
   std::vector<const Section*> in_order() const;
 
  private:
-  struct Key {
-    std::string_view idstr;
-    std::uint32_t instance_id = 0;
-    bool operator==(const Key&) const = default;
-  };
-  struct Hash {
-    std::size_t operator()(const Key& key) const {
-      return std::hash<std::string_view>{}(key.idstr) * 31 + key.instance_id;
-    }
-  };
+  using ByKey = std::vector<const Section*>;
 
-  void count_instances(std::string_view idstr);
+  /// Of the first section whose key is not below this one.
+  ByKey::const_iterator place_of(std::string_view idstr, std::uint32_t instance_id) const;
 
   std::vector<std::unique_ptr<Section>> sections_;
-  std::unordered_map<Key, const Section*, Hash> by_key_;
-  /// Without an entry when nothing is registered under the idstr.
-  std::unordered_map<std::string_view, std::uint32_t> next_instances_;
+  ByKey by_key_;  ///< sorted
   std::uint32_t next_section_id_ = 0;
 };
 
