@@ -16,7 +16,6 @@ namespace abi = os::abi;
 namespace {
 
 constexpr std::uint64_t kLowestAddress = 0x10000;        // vm.mmap_min_addr
-constexpr std::uint64_t kMmapBase = 0x7000'0000'0000;    // where the kernel's choice begins
 constexpr std::uint64_t kAddressEnd = 0x7fff'ffff'f000;  // TASK_SIZE of x86_64
 
 std::uint64_t page_up(std::uint64_t bytes) {
@@ -29,48 +28,47 @@ bool on_page(std::uint64_t value) {
 }  // namespace
 
 const Mapping* AddressSpace::find(std::uint64_t address) const {
-  for (const Mapping* mapping = first_; mapping != nullptr && mapping->start <= address; mapping = mapping->next)
-    if (address < mapping->end()) return mapping;
-  return nullptr;
+  const std::uint32_t position = mappings_.first_from(address);
+  return position < mappings_.size() && mappings_[position].start <= address ? &mappings_[position] : nullptr;
 }
 
 bool AddressSpace::is_free(std::uint64_t start, std::uint64_t length) const {
-  for (const Mapping* mapping = first_; mapping != nullptr && mapping->start < start + length; mapping = mapping->next)
-    if (mapping->end() > start) return false;
-  return true;
+  const std::uint32_t position = mappings_.first_from(start);
+  return position == mappings_.size() || mappings_[position].start >= start + length;
 }
 
 std::uint64_t AddressSpace::find_gap(std::uint64_t length) const {
-  std::uint64_t gap = kMmapBase;
-  for (const Mapping* mapping = first_; mapping != nullptr; mapping = mapping->next) {
-    if (mapping->end() <= gap) continue;
-    if (mapping->start >= gap && mapping->start - gap >= length) break;
-    gap = mapping->end();
+  std::uint64_t gap = full_to_;
+  for (std::uint32_t position = mappings_.first_from(gap); position < mappings_.size(); ++position) {
+    const Mapping& mapping = mappings_[position];
+    if (mapping.start >= gap && mapping.start - gap >= length) break;
+    gap = mapping.end();
   }
   return gap <= kAddressEnd && kAddressEnd - gap >= length ? gap : 0;
 }
 
 void AddressSpace::insert(Arena& arena, const Mapping& mapping) {
-  Mapping** link = &first_;
-  while (*link != nullptr && (*link)->start < mapping.start) link = &(*link)->next;
   Mapping* made = arena.make<Mapping>(mapping);
-  made->next = std::exchange(*link, made);
+  mappings_.insert(arena, *made);
   if (made->memory != nullptr && made->shared && made->may_write) ++made->memory->writable_mappings;
+  for (std::uint32_t position = mappings_.first_from(full_to_);
+       position < mappings_.size() && mappings_[position].start <= full_to_; ++position)
+    full_to_ = mappings_[position].end();
 }
 
 void AddressSpace::split_at(Arena& arena, std::uint64_t address) {
-  for (Mapping* mapping = first_; mapping != nullptr; mapping = mapping->next) {
-    if (address <= mapping->start || address >= mapping->end()) continue;
-    Mapping upper = *mapping;
-    upper.start = address;
-    upper.length = mapping->end() - address;
-    upper.offset += address - mapping->start;
-    mapping->length = address - mapping->start;
-    if (upper.own != nullptr) ++upper.own->references;
-    if (upper.memory != nullptr) ++upper.memory->references;
-    if (upper.file != nullptr) acquire(*upper.file);
-    return insert(arena, upper);
-  }
+  const std::uint32_t position = mappings_.first_from(address);
+  if (position == mappings_.size() || address <= mappings_[position].start) return;
+  Mapping& lower = mappings_[position];
+  Mapping upper = lower;
+  upper.start = address;
+  upper.length = lower.end() - address;
+  upper.offset += address - lower.start;
+  lower.length = address - lower.start;
+  if (upper.own != nullptr) ++upper.own->references;
+  if (upper.memory != nullptr) ++upper.memory->references;
+  if (upper.file != nullptr) acquire(*upper.file);
+  insert(arena, upper);
 }
 
 void AddressSpace::forget(Machine::Impl& machine, Mapping* mapping) {
@@ -88,19 +86,17 @@ void AddressSpace::forget(Machine::Impl& machine, Mapping* mapping) {
 void AddressSpace::remove(Machine::Impl& machine, std::uint64_t start, std::uint64_t length) {
   split_at(machine.arena, start);
   split_at(machine.arena, start + length);
-  for (Mapping** link = &first_; *link != nullptr && (*link)->start < start + length;) {
-    Mapping* mapping = *link;
-    if (mapping->start < start) {
-      link = &mapping->next;
-      continue;
-    }
-    *link = mapping->next;
+  const std::uint32_t position = mappings_.first_from(start);
+  while (position < mappings_.size() && mappings_[position].start < start + length) {
+    Mapping* mapping = &mappings_[position];
+    mappings_.remove(position);
+    full_to_ = std::clamp(mapping->start, kMmapBase, full_to_);
     forget(machine, mapping);
   }
 }
 
 void AddressSpace::copy_from(Arena& arena, const AddressSpace& other) {
-  for (const Mapping* mapping = other.first_; mapping != nullptr; mapping = mapping->next) {
+  for (const Mapping* mapping : other.mappings_) {
     Mapping copy = *mapping;
     if (copy.own != nullptr) {  // pinned pages stay the parent's
       copy.own = arena.make<Memory>(0u, 0u);
@@ -114,7 +110,10 @@ void AddressSpace::copy_from(Arena& arena, const AddressSpace& other) {
 }
 
 void AddressSpace::clear(Machine::Impl& machine) {
-  while (first_ != nullptr) forget(machine, std::exchange(first_, first_->next));
+  Mappings gone = std::exchange(mappings_, {});
+  full_to_ = kMmapBase;
+  for (Mapping* mapping : gone) forget(machine, mapping);
+  gone.clear(machine.arena);
   locked_pages = pinned_pages = 0;
 }
 
@@ -302,14 +301,16 @@ os::Result<void> do_mprotect(Context& context, UserAddr address, std::uint64_t l
   space.split_at(context.machine.arena, start);
   space.split_at(context.machine.arena, end);
   std::uint64_t reached = start;
-  for (Mapping* mapping = space.first(); mapping != nullptr && mapping->start < end; mapping = mapping->next) {
-    if (mapping->end() <= start) continue;
-    if (mapping->start != reached) return std::unexpected(Errno::enomem);
-    if ((protection & abi::prot_write) != 0 && mapping->shared && !mapping->may_write)
+  const AddressSpace::Mappings& mappings = space.mappings();
+  for (std::uint32_t position = mappings.first_from(start);
+       position < mappings.size() && mappings[position].start < end; ++position) {
+    Mapping& mapping = mappings[position];
+    if (mapping.start != reached) return std::unexpected(Errno::enomem);
+    if ((protection & abi::prot_write) != 0 && mapping.shared && !mapping.may_write)
       return std::unexpected(Errno::eacces);
-    if (mapping->end() == end && context.fires(FaultPoint::mprotect_enomem)) return std::unexpected(Errno::enomem);
-    mapping->protection = protection;
-    reached = mapping->end();
+    if (mapping.end() == end && context.fires(FaultPoint::mprotect_enomem)) return std::unexpected(Errno::enomem);
+    mapping.protection = protection;
+    reached = mapping.end();
   }
   if (reached != end) return std::unexpected(Errno::enomem);
   return {};

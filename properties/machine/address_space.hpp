@@ -7,6 +7,7 @@
 #include "engine/os/kernel.hpp"
 #include "properties/machine/machine.hpp"
 #include "properties/machine/memory.hpp"
+#include "properties/machine/sorted_list.hpp"
 
 namespace vcpr::machine {
 
@@ -24,9 +25,9 @@ struct Mapping {
   Memory* own = nullptr;        ///< private pages, by (address - own_base) / page; null until the first. Split halves
                                 ///< share it, pins keep it.
   Description* file = nullptr;  ///< of a device whose BAR this is: the mapping keeps it open
-  Mapping* next = nullptr;
 
   std::uint64_t end() const { return start + length; }
+  std::uint64_t last() const { return end() - 1; }
 };
 
 /// A physical page: what the CPU, an IOMMU and a file have in common. Nothing moves it.
@@ -38,7 +39,9 @@ struct PagePlace {
 /// Sorted, disjoint mappings. Shared anonymous memory is an unnamed Memory.
 class AddressSpace {
  public:
-  const Mapping* first() const { return first_; }
+  using Mappings = SortedList<Mapping, &Mapping::last>;
+
+  const Mappings& mappings() const { return mappings_; }
   const Mapping* find(std::uint64_t address) const;
   bool is_free(std::uint64_t start, std::uint64_t length) const;
   /// Lowest gap from the bottom of the area for mmap; 0 when there is none.
@@ -48,8 +51,6 @@ class AddressSpace {
   void remove(Machine::Impl& machine, std::uint64_t start, std::uint64_t length);
   /// Splits mappings so that none crosses `address`.
   void split_at(Arena& arena, std::uint64_t address);
-  void protect(Mapping& mapping, int protection) { mapping.protection = protection; }
-  Mapping* first() { return first_; }
   void copy_from(Arena& arena, const AddressSpace& other);
   void clear(Machine::Impl& machine);
   /// The page that a store at `address` would go to, made if need be; memory is null where there is no mapping or no
@@ -69,7 +70,10 @@ class AddressSpace {
   void forget(Machine::Impl& machine, Mapping* mapping);
   bool accessible(std::uint64_t address, std::size_t bytes, int protection) const;
 
-  Mapping* first_ = nullptr;
+  static constexpr std::uint64_t kMmapBase = 0x7000'0000'0000;  ///< where the kernel's choice begins
+
+  Mappings mappings_;
+  std::uint64_t full_to_ = kMmapBase;  ///< from kMmapBase up to here is no gap
 };
 
 struct Context;

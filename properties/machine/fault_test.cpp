@@ -287,7 +287,7 @@ std::string snapshot(Stage& s) {
     text += "\n" + std::to_string(each.number) + " " + std::to_string(each.description);
   text += "\nlocked " + std::to_string(s.process.locked_pages()) + " " + std::to_string(s.other->locked_pages());
   for (const auto& [name, value] : truth.environment(s.process)) text += "\n" + name + "=" + value;
-  for (const Mapping* each = state_of(s.process).space.first(); each != nullptr; each = each->next)
+  for (const Mapping* each : state_of(s.process).space.mappings())
     text += "\n" + std::to_string(each->start) + " " + std::to_string(each->length) + " " +
             std::to_string(each->protection);
   return text;

@@ -82,7 +82,7 @@ void hash_process(Hasher& hasher, const ProcessState& process) {
     hasher.text(each->name);
     hasher.text(each->value);
   }
-  for (const Mapping* each = process.space.first(); each != nullptr; each = each->next) {
+  for (const Mapping* each : process.space.mappings()) {
     hasher.word(each->start);
     hasher.word(each->length);
     hasher.word(static_cast<std::uint64_t>(each->protection));
@@ -124,7 +124,7 @@ void hash_device(Hasher& hasher, const VfioDevice& device) {
   hasher.word(device.function.due);
   for (const Description* each : {irqs.intx, irqs.unmask.eventfd, irqs.error, irqs.request})
     hasher.word(each != nullptr ? each->id : 0);
-  for (std::uint32_t vector = 0; vector < kMaxVectors; ++vector) {
+  for (std::uint32_t vector = 0; vector < device.function.model.messages(); ++vector) {
     hasher.word(irqs.vectors[vector] != nullptr ? irqs.vectors[vector]->id : 0);
     hasher.word(irqs.has_vector[vector]);
     hasher.word(device.function.pending[vector]);

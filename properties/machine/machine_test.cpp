@@ -171,7 +171,7 @@ TEST(Death, AtEveryCallBoundaryReleasesEverythingAndHangsUp) {
 
     const Truth truth(machine);
     EXPECT_EQ(truth.descriptors_open(victim), 0u) << at;
-    EXPECT_EQ(state_of(victim).space.first(), nullptr) << at;
+    EXPECT_EQ(state_of(victim).space.mappings().size(), 0u) << at;
     EXPECT_TRUE(truth.environment(victim).empty()) << at;
     EXPECT_EQ(kernel.eventfd(0, 0), os::Result<int>(std::unexpected(Errno::gone)));
     os::PollFd end{ends.second, 0, 0};

@@ -42,6 +42,7 @@ class Irqfd final : public EventWaiter {
   std::uint32_t gsi;
   Resampler* resampler = nullptr;
   Description* resamplefd = nullptr;
+  Irqfd* previous = nullptr;
   Irqfd* next = nullptr;
   Irqfd* next_in_resampler = nullptr;
 };
@@ -71,12 +72,17 @@ void join_resampler(Irqfd& irqfd, Description& resamplefd) {
   irqfd.next_in_resampler = std::exchange(found->first, &irqfd);
 }
 
+/// The irqfd of the VM on an eventfd; there is one at most. Irqfds are the only waiters that wait exclusively.
+Irqfd* find_irqfd(const KvmVm& vm, const Description& eventfd) {
+  for (EventWaiter* each = eventfd.waiters; each != nullptr && each->is_exclusive(); each = each->next_waiter)
+    if (auto* irqfd = static_cast<Irqfd*>(each); &irqfd->vm == &vm) return irqfd;
+  return nullptr;
+}
+
 /// Whether another irqfd bars this one: of any VM, or by the older rule of the same VM only.
 bool is_taken(const Irqfd& irqfd) {
   if (irqfd.vm.machine.switches.irqfd_excludes_other_vms) return has_exclusive_waiter(irqfd.eventfd);
-  for (const Irqfd* each = irqfd.vm.irqfds; each != nullptr; each = each->next)
-    if (&each->eventfd == &irqfd.eventfd) return true;
-  return false;
+  return find_irqfd(irqfd.vm, irqfd.eventfd) != nullptr;
 }
 
 /// The rest of kvm_irqfd_assign, once the arguments are good.
@@ -89,9 +95,8 @@ os::Result<int> assign(Irqfd& irqfd, Description* resamplefd) {
     return std::unexpected(Errno::ebusy);
   }
   add_waiter(irqfd.eventfd, irqfd);
-  Irqfd** link = &vm.irqfds;
-  while (*link != nullptr) link = &(*link)->next;
-  *link = &irqfd;
+  irqfd.previous = std::exchange(vm.last_irqfd, &irqfd);
+  (irqfd.previous != nullptr ? irqfd.previous->next : vm.irqfds) = &irqfd;
   if (irqfd.eventfd.counter != 0) irqfd.inject();  // the count stays
   return 0;
 }
@@ -118,11 +123,8 @@ os::Result<int> check_and_assign(Context& context, KvmVm& vm, const abi::kvm_irq
 os::Result<int> deassign(Context& context, KvmVm& vm, const abi::kvm_irqfd& arguments) {
   const auto eventfd = find_eventfd(context, static_cast<int>(arguments.fd));
   if (!eventfd) return std::unexpected(eventfd.error());
-  for (Irqfd* each = vm.irqfds; each != nullptr;) {
-    Irqfd* next = each->next;
-    if (&each->eventfd == *eventfd && each->gsi == arguments.gsi) each->shut_down();
-    each = next;
-  }
+  Irqfd* found = find_irqfd(vm, **eventfd);
+  if (found != nullptr && found->gsi == arguments.gsi) found->shut_down();
   return 0;
 }
 
@@ -149,9 +151,8 @@ void Irqfd::leave_resampler() {
 }
 
 void Irqfd::shut_down() {
-  Irqfd** link = &vm.irqfds;
-  while (*link != this) link = &(*link)->next;
-  *link = next;
+  (previous != nullptr ? previous->next : vm.irqfds) = next;
+  (next != nullptr ? next->previous : vm.last_irqfd) = previous;
   remove_waiter(eventfd, *this);
   (void)take_counter(vm.machine, eventfd);
   leave_resampler();

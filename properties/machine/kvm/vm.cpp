@@ -229,8 +229,7 @@ void hash_vm(Hasher& hasher, const KvmVm& vm) {
     const abi::kvm_lapic_state state = each->lapic.state();
     hasher.bytes(std::as_bytes(std::span(state.regs)));
   }
-  for (const MemorySlot* each = vm.slots.first(); each != nullptr; each = each->next)
-    hasher.bytes(std::as_bytes(std::span(&each->region, 1)));
+  for (const MemorySlot* each : vm.slots.by_number()) hasher.bytes(std::as_bytes(std::span(&each->region, 1)));
 }
 
 int check_extension(std::uint64_t capability) {

@@ -36,7 +36,8 @@ struct KvmVm {
   RouteTable routes;
   Ioapic ioapic;
   Pic pic;
-  Irqfd* irqfds = nullptr;
+  Irqfd* irqfds = nullptr;  ///< in the order they were assigned
+  Irqfd* last_irqfd = nullptr;
   Resampler* resamplers = nullptr;
   KvmVm* next = nullptr;  ///< in Machine::Impl::vms
 };

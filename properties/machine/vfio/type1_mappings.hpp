@@ -3,9 +3,9 @@
 
 #include <cstdint>
 
-#include "properties/machine/arena.hpp"
 #include "properties/machine/mm_account.hpp"
 #include "properties/machine/pins.hpp"
+#include "properties/machine/sorted_list.hpp"
 
 namespace vcpr::machine {
 
@@ -33,11 +33,10 @@ struct DmaMapping {
 /// Sorted, disjoint. Positions hold until the next insert or remove.
 class DmaMappings {
  public:
-  std::uint32_t count() const { return count_; }
-  DmaMapping& at(std::uint32_t position) { return *entries_[position]; }
-  const DmaMapping& at(std::uint32_t position) const { return *entries_[position]; }
+  std::uint32_t count() const { return entries_.size(); }
+  DmaMapping& at(std::uint32_t position) const { return entries_[position]; }
   /// Of the first mapping that ends at or after `iova`; count() when there is none.
-  std::uint32_t first_from(std::uint64_t iova) const;
+  std::uint32_t first_from(std::uint64_t iova) const { return entries_.first_from(iova); }
   /// The lowest mapping that has part of [first, last]; null when there is none (vfio_find_dma).
   DmaMapping* find(std::uint64_t first, std::uint64_t last) const;
   DmaMapping& insert(Arena& arena, const DmaMapping& mapping);
@@ -46,9 +45,7 @@ class DmaMappings {
   void clear(Arena& arena);
 
  private:
-  DmaMapping** entries_ = nullptr;
-  std::uint32_t count_ = 0;
-  std::uint32_t capacity_ = 0;
+  SortedList<DmaMapping, &DmaMapping::last> entries_;
 };
 
 }  // namespace vcpr::machine
