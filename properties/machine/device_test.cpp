@@ -142,6 +142,38 @@ TEST(Device, AnswersHowManyVectorsThereWouldHaveBeen) {
   EXPECT_EQ(host.machine.impl().vectors_in_use, 0u);
 }
 
+/// The last of as many vectors as PCI has, behind the host's limit, which must be raised for them.
+TEST(Device, HasAsManyVectorsAsPciHas) {
+  Machine machine({.message_vectors = kMaxVectors});
+  Process& process = machine.spawn();
+  const std::uint32_t number = machine.plug({.model = DeviceModel::many_vectors, .group = 1, .address = "device"});
+  const int device = open_bare_device(machine, process, number);
+  const std::array event{*process.kernel().eventfd(0, abi::efd_nonblock)};
+  constexpr std::uint32_t kLast = kMaxVectors - 1;
+  raise_interrupt(machine, number, kLast);
+  std::array<std::byte, 8> pending{};
+  const std::uint64_t pending_bits = std::uint64_t{2} << 40 | 0x8000;  // in BAR 2
+  start_driver(machine, number);
+  ASSERT_EQ(process.kernel().pread(device, pending, pending_bits + kMaxVectors / 8 - 8), 8u);
+  EXPECT_EQ(pending.back(), std::byte{0x80});
+  ASSERT_EQ(set_irqs(process.kernel(), device, kMsix, kTrigger, kLast, 1, event), 0);
+  EXPECT_EQ(machine.impl().vectors_in_use, kMaxVectors);
+  raise_interrupt(machine, number, kLast);
+  EXPECT_EQ(Truth(machine).description(Truth(machine).description_of(process, event[0])).counter, 2u);
+  EXPECT_EQ(set_irqs(process.kernel(), device, kMsix, kTrigger, kMaxVectors, 1, event).error(), Errno::einval);
+}
+
+TEST(Device, HasTheVectorsItWasPluggedWith) {
+  Machine machine;
+  Process& process = machine.spawn();
+  const std::uint32_t number =
+      machine.plug({.model = DeviceModel::many_vectors, .group = 1, .address = "device", .vectors = 64});
+  const int device = open_bare_device(machine, process, number);
+  abi::vfio_irq_info info{.argsz = sizeof info, .index = kMsix};
+  ASSERT_EQ(process.kernel().ioctl(device, abi::request::vfio_device_get_irq_info, &info), 0);
+  EXPECT_EQ(info.count, 64u);
+}
+
 TEST(Device, DoesNotGrowWhereTheHostCannot) {
   Host host(DeviceModel::igb, {.dynamic_msix = false});
   ASSERT_EQ(host.enable(kMsix, 1), 0);

@@ -108,16 +108,18 @@ struct Described {
 
 /// Devices a machine can be given, all bound to VFIO.
 enum class DeviceModel : std::uint8_t {
-  edu,      ///< 1234:11e8: INTx, one MSI vector, a DMA engine; no reset
-  igb,      ///< 8086:10c9: PCIe, INTx, MSI, 10 MSI-X vectors, function reset
-  nic,      ///< 8086:10d3 (e1000e): PCIe, INTx, MSI, 5 MSI-X vectors, function reset
-  mediated  ///< emulated (mdev-like): its group has no IOMMU of its own
+  edu,          ///< 1234:11e8: INTx, one MSI vector, a DMA engine; no reset
+  igb,          ///< 8086:10c9: PCIe, INTx, MSI, 10 MSI-X vectors, function reset
+  nic,          ///< 8086:10d3 (e1000e): PCIe, INTx, MSI, 5 MSI-X vectors, function reset
+  mediated,     ///< emulated (mdev-like): its group has no IOMMU of its own
+  many_vectors  ///< 1234:4d58, made up: PCIe, up to 2048 MSI-X vectors, a doorbell for each, function reset
 };
 
 struct Plugged {
   DeviceModel model{};
-  std::uint32_t group = 0;   ///< of /dev/vfio/N
-  std::string_view address;  ///< "0000:00:05.0", or the UUID of a mediated device
+  std::uint32_t group = 0;       ///< of /dev/vfio/N
+  std::string_view address;      ///< "0000:00:05.0", or the UUID of a mediated device
+  std::uint32_t vectors = 2048;  ///< of a many_vectors: 1 to 2048
 };
 
 class Machine {

@@ -111,7 +111,7 @@ std::vector<TriggerFact> triggers(const Machine::Impl& machine) {
     };
     add(abi::vfio_pci_intx_irq_index, 0, irqs.intx);
     const bool extended = irqs.mode == IrqMode::msix;
-    for (std::uint32_t vector = 0; vector < kMaxVectors; ++vector)
+    for (std::uint32_t vector = 0; vector < device->function.model.messages(); ++vector)
       add(extended ? abi::vfio_pci_msix_irq_index : abi::vfio_pci_msi_irq_index, vector, irqs.vectors[vector]);
     add(abi::vfio_pci_err_irq_index, 0, irqs.error);
     add(abi::vfio_pci_req_irq_index, 0, irqs.request);

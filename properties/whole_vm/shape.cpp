@@ -19,6 +19,8 @@ std::string_view name(machine::DeviceModel model) {
       return "nic";
     case machine::DeviceModel::mediated:
       return "mediated";
+    case machine::DeviceModel::many_vectors:
+      return "many_vectors";
   }
   return "";
 }

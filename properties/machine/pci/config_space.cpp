@@ -53,7 +53,7 @@ void fill_capabilities(PciFunction& function) {
   if (model.msix != 0) {
     put(function, model.msix + 2, model.msix_vectors - 1, 2);
     put(function, model.msix + 4, model.msix_bar, 4);
-    put(function, model.msix + 8, static_cast<std::uint32_t>(kPendingBits) | model.msix_bar, 4);
+    put(function, model.msix + 8, model.pending_bits | model.msix_bar, 4);
   }
   if (model.express != 0) {
     put(function, model.express + 2, 2, 2);

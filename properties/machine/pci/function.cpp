@@ -50,7 +50,11 @@ void send_message(PciFunction& function, std::uint32_t vector, std::uint64_t ser
 }  // namespace
 
 PciFunction::PciFunction(Machine::Impl& of, const PciModel& what)
-    : machine(of), model(what), config(of.arena.make_array<std::byte>(what.config_bytes())) {
+    : machine(of),
+      model(what),
+      config(of.arena.make_array<std::byte>(what.config_bytes())),
+      pending(of.arena.make_array<std::uint64_t>(what.messages())),
+      guest_masked(of.arena.make_array<bool>(what.messages())) {
   fill_config(*this);
 }
 
@@ -115,7 +119,7 @@ void reset_function(PciFunction& function) {
   machine.device_changes.append(machine.arena,
                                 {machine.current_call, function.device->number, DeviceChangeKind::reset, 0, 0});
   function.due = kNever;
-  for (std::uint32_t vector = 0; vector < kMaxVectors; ++vector)
+  for (std::uint32_t vector = 0; vector < function.model.messages(); ++vector)
     if (const std::uint64_t serial = std::exchange(function.pending[vector], 0); serial != 0)
       record(function, serial, abi::vfio_pci_msix_irq_index, vector, InterruptStage::lost);
   if (function.model.msi_masks) drop_held_message(function);

@@ -35,22 +35,22 @@ struct PciFunction {
 
   Machine::Impl& machine;
   const PciModel& model;
-  VfioDevice* device = nullptr;             ///< what VFIO makes of it
-  std::byte* config;                        ///< as VFIO shows it, model.config_bytes()
-  bool line = false;                        ///< the INTx level the function wants
-  bool line_disabled = false;               ///< DisINTx of the hardware; the one in `config` is the guest's
-  std::uint64_t line_serial = 0;            ///< of the interrupt that raised the line
-  std::uint64_t pending[kMaxVectors] = {};  ///< serial of what waits for a masked MSI-X vector; 0: nothing
-  bool guest_masked[kMaxVectors] = {};      ///< by the guest's driver, in the vector's own mask bit
-  Memory* bars[kBars] = {};                 ///< made at the first mmap; holds what no register is behind
-  std::uint64_t due = kNever;               ///< nanoseconds of the machine's time: timer()
+  VfioDevice* device = nullptr;   ///< what VFIO makes of it
+  std::byte* config;              ///< as VFIO shows it, model.config_bytes()
+  bool line = false;              ///< the INTx level the function wants
+  bool line_disabled = false;     ///< DisINTx of the hardware; the one in `config` is the guest's
+  std::uint64_t line_serial = 0;  ///< of the interrupt that raised the line
+  std::uint64_t* pending;         ///< by vector: serial of what waits while it is masked; 0: nothing
+  bool* guest_masked;             ///< by vector: the guest's driver has set its mask bit
+  Memory* bars[kBars] = {};       ///< made at the first mmap; holds what no register is behind
+  std::uint64_t due = kNever;     ///< nanoseconds of the machine's time: timer()
 
  protected:
   ~PciFunction() = default;
 };
 
 /// One function of the model, with its registers as after power-on.
-PciFunction& make_function(Machine::Impl& machine, DeviceModel model);
+PciFunction& make_function(Machine::Impl& machine, const Plugged& plugged);
 
 /// Message `vector` leaves the function: it is delivered, kept pending behind a mask, or lost.
 void raise_message(PciFunction& function, std::uint32_t vector);

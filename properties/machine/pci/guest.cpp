@@ -4,6 +4,7 @@
 
 #include "properties/machine/pci/config_space.hpp"
 #include "properties/machine/pci/edu.hpp"
+#include "properties/machine/pci/many_vectors.hpp"
 #include "properties/machine/pci/network.hpp"
 #include "properties/machine/state.hpp"
 #include "properties/machine/vfio/device.hpp"
@@ -21,7 +22,7 @@ void write(PciFunction& function, std::uint64_t offset, std::uint32_t value) {
 }
 
 bool is(const PciFunction& function, DeviceModel model) {
-  return &function.model == &model_of(model);
+  return function.model.device == model_of(model).device;
 }
 
 constexpr std::uint32_t kEveryVector = 0x3ff;
@@ -51,6 +52,8 @@ void raise_interrupt(Machine& machine, std::uint32_t device, std::uint32_t vecto
     extended ? write(function, Igb::kEics, std::uint32_t{1} << vector) : write(function, Igb::kIcs, kLinkChange);
   else if (is(function, DeviceModel::nic))
     write(function, Nic::kIcs, extended ? std::uint32_t{1} << (Nic::kFirstVectorCause + vector) : kLinkChange);
+  else if (is(function, DeviceModel::many_vectors))
+    write(function, ManyVectors::kDoorbell, vector);
   else
     write(function, Edu::kRaise, 1);
 }

@@ -43,6 +43,18 @@ constexpr PciModel kMediated{.vendor = 0x4348,
                              .msi = 0x40,
                              .can_reset = true};
 
+/// Laid out as an NVMe controller with as many vectors as there can be.
+constexpr PciModel kManyVectors{.vendor = 0x1234,
+                                .device = 0x4d58,
+                                .class_and_revision = 0x0108'0000,
+                                .bars = {Bar{16 * kKiB}, Bar{}, Bar{64 * kKiB}},
+                                .msix = 0x40,
+                                .msix_vectors = kMaxVectors,
+                                .msix_bar = 2,
+                                .pending_bits = 0x8000,
+                                .express = 0x60,
+                                .can_reset = true};
+
 }  // namespace
 
 const PciModel& model_of(DeviceModel model) {
@@ -53,6 +65,8 @@ const PciModel& model_of(DeviceModel model) {
       return kIgb;
     case DeviceModel::nic:
       return kNic;
+    case DeviceModel::many_vectors:
+      return kManyVectors;
     case DeviceModel::mediated:
       break;
   }

@@ -1,6 +1,7 @@
 // What tells one model of device from another: ids, BARs, capabilities.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -9,8 +10,8 @@
 namespace vcpr::machine {
 
 inline constexpr std::uint32_t kBars = 6;
-/// The most message interrupts a model has.
-inline constexpr std::uint32_t kMaxVectors = 16;
+/// The most message interrupts a model has: what the size field of MSI-X can say.
+inline constexpr std::uint32_t kMaxVectors = 2048;
 
 struct Bar {
   std::uint32_t bytes = 0;  ///< a power of two; 0: not there
@@ -28,14 +29,15 @@ struct PciModel {
   bool msi_masks = false;  ///< per-vector masking
   std::uint8_t msix = 0;   ///< offset of the MSI-X capability; 0: none
   std::uint16_t msix_vectors = 0;
-  std::uint8_t msix_bar = 0;  ///< table at 0, pending bits at kPendingBits
-  std::uint8_t express = 0;   ///< offset of the PCI Express capability; 0: conventional PCI
-  bool can_reset = false;     ///< FLR, or the parent driver's own
+  std::uint8_t msix_bar = 0;            ///< table at 0
+  std::uint32_t pending_bits = 0x2000;  ///< offset in msix_bar
+  std::uint8_t express = 0;             ///< offset of the PCI Express capability; 0: conventional PCI
+  bool can_reset = false;               ///< FLR, or the parent driver's own
+  /// The most messages it can have on at once.
+  std::uint32_t messages() const { return std::max<std::uint32_t>(msix_vectors, msi != 0 ? 1 : 0); }
   std::uint32_t config_bytes() const { return express != 0 ? 4096 : 256; }
 };
 
-/// Offset of the pending bits in the MSI-X BAR of every model here.
-inline constexpr std::uint64_t kPendingBits = 0x2000;
 inline constexpr std::uint64_t kTableEntryBytes = 16;
 
 const PciModel& model_of(DeviceModel model);

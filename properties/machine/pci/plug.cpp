@@ -24,7 +24,7 @@ IommuGroup& group_of(Machine::Impl& machine, std::uint32_t number) {
 std::uint32_t Machine::plug(const Plugged& plugged) {
   IommuGroup& group = group_of(*impl_, plugged.group);
   group.is_emulated = plugged.model == DeviceModel::mediated;
-  PciFunction& function = make_function(*impl_, plugged.model);
+  PciFunction& function = make_function(*impl_, plugged);
   auto* made = impl_->arena.make<VfioDevice>(*impl_, group, function);
   function.device = made;
   made->name = keep_text(impl_->arena, plugged.address);

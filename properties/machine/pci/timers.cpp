@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "properties/machine/pci/edu.hpp"
+#include "properties/machine/pci/many_vectors.hpp"
 #include "properties/machine/pci/network.hpp"
 #include "properties/machine/state.hpp"
 #include "properties/machine/vfio/device.hpp"
@@ -37,10 +38,22 @@ void run_timers(Machine::Impl& machine) {
   }
 }
 
-PciFunction& make_function(Machine::Impl& machine, DeviceModel model) {
-  const PciModel& facts = model_of(model);
-  if (model == DeviceModel::igb) return *machine.arena.make<Igb>(machine, facts);
-  if (model == DeviceModel::nic) return *machine.arena.make<Nic>(machine, facts);
+namespace {
+
+/// A model of its own, as it has as many vectors as it was asked for.
+PciFunction& make_many_vectors(Machine::Impl& machine, std::uint32_t vectors) {
+  auto* facts = machine.arena.make<PciModel>(model_of(DeviceModel::many_vectors));
+  facts->msix_vectors = static_cast<std::uint16_t>(std::clamp(vectors, 1u, kMaxVectors));
+  return *machine.arena.make<ManyVectors>(machine, *facts);
+}
+
+}  // namespace
+
+PciFunction& make_function(Machine::Impl& machine, const Plugged& plugged) {
+  const PciModel& facts = model_of(plugged.model);
+  if (plugged.model == DeviceModel::igb) return *machine.arena.make<Igb>(machine, facts);
+  if (plugged.model == DeviceModel::nic) return *machine.arena.make<Nic>(machine, facts);
+  if (plugged.model == DeviceModel::many_vectors) return make_many_vectors(machine, plugged.vectors);
   return *machine.arena.make<Edu>(machine, facts);
 }
 

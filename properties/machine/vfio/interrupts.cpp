@@ -11,6 +11,11 @@ namespace vcpr::machine {
 
 namespace abi = os::abi;
 
+Interrupts::Interrupts(VfioDevice& of)
+    : unmask(of),
+      has_vector(of.machine.arena.make_array<bool>(of.function.model.messages())),
+      vectors(of.machine.arena.make_array<Description*>(of.function.model.messages())) {}
+
 std::uint32_t irq_count(const VfioDevice& device, std::uint32_t index) {
   const PciModel& model = device.function.model;
   switch (index) {
@@ -106,7 +111,7 @@ void disable_interrupts(VfioDevice& device) {
     irqs.intx_masked = false;
   }
   if (irqs.mode == IrqMode::msi || irqs.mode == IrqMode::msix) {
-    for (std::uint32_t vector = 0; vector < kMaxVectors; ++vector) {
+    for (std::uint32_t vector = 0; vector < device.function.model.messages(); ++vector) {
       irqs.vectors[vector] = nullptr;
       if (std::exchange(irqs.has_vector[vector], false)) --device.machine.vectors_in_use;
     }

@@ -29,7 +29,7 @@ class UnmaskEvent final : public EventWaiter {
 
 /// Triggers are contexts of eventfds: they outlive the files and then signal nobody.
 struct Interrupts {
-  explicit Interrupts(VfioDevice& of) : unmask(of) {}
+  explicit Interrupts(VfioDevice& of);
 
   IrqMode mode = IrqMode::none;
   Description* intx = nullptr;  ///< trigger; null: none
@@ -38,8 +38,8 @@ struct Interrupts {
   UnmaskEvent unmask;
   bool msi_requested = false;  ///< MSI has had a trigger since it is on
   std::uint64_t msi_held = 0;  ///< serial of what waits for a trigger, here or behind the function's mask; 0: nothing
-  bool has_vector[kMaxVectors] = {};  ///< allocated by the host, until the mode goes
-  Description* vectors[kMaxVectors] = {};
+  bool* has_vector;            ///< by vector: allocated by the host, until the mode goes
+  Description** vectors;       ///< by vector: trigger; null: none
   Description* error = nullptr;
   Description* request = nullptr;
 };

@@ -18,9 +18,9 @@ namespace {
 
 /// A request that has passed the common checks, with its data: at most one element a vector.
 struct Request {
-  std::uint32_t flags, index, start, count;
-  std::array<std::int32_t, kMaxVectors> fds{};
-  std::array<std::uint8_t, kMaxVectors> bools{};
+  std::uint32_t flags = 0, index = 0, start = 0, count = 0;
+  std::array<std::int32_t, kMaxVectors> fds;  // of either, as many as there are
+  std::array<std::uint8_t, kMaxVectors> bools;
 
   bool none() const { return (flags & abi::vfio_irq_set_data_none) != 0; }
   bool boolean() const { return (flags & abi::vfio_irq_set_data_bool) != 0; }
@@ -46,7 +46,7 @@ os::Result<std::uint32_t> element_bytes(std::uint32_t flags) {
   }
 }
 
-os::Result<Request> read_request(Context& context, const VfioDevice& device, const void* argument) {
+os::Result<void> read_request(Context& context, const VfioDevice& device, const void* argument, Request& request) {
   const auto header = copy_in<abi::vfio_irq_set>(context, argument, kSetBytes);
   if (!header) return std::unexpected(header.error());
   constexpr std::uint32_t kKnown = abi::vfio_irq_set_data_type_mask | abi::vfio_irq_set_action_type_mask;
@@ -59,11 +59,14 @@ os::Result<Request> read_request(Context& context, const VfioDevice& device, con
   if (!element) return std::unexpected(element.error());
   const std::uint32_t bytes = *element * header->count;
   if (header->argsz - kSetBytes < bytes) return std::unexpected(Errno::einval);
-  Request request{header->flags, header->index, header->start, header->count};
+  request.flags = header->flags;
+  request.index = header->index;
+  request.start = header->start;
+  request.count = header->count;
   void* into = *element == 1 ? static_cast<void*>(request.bools.data()) : request.fds.data();
   if (auto copied = copy_in(context, into, static_cast<const std::byte*>(argument) + kSetBytes, bytes); !copied)
     return std::unexpected(copied.error());
-  return request;
+  return {};
 }
 
 // INTx
@@ -264,25 +267,25 @@ os::Result<int> get_irq_info(Context& context, VfioDevice& device, void* argumen
 }
 
 os::Result<int> set_irqs(Context& context, VfioDevice& device, void* argument) {
-  const auto request = read_request(context, device, argument);
-  if (!request) return std::unexpected(request.error());
-  const std::uint32_t action = request->flags & abi::vfio_irq_set_action_type_mask;
+  Request request;
+  if (auto read = read_request(context, device, argument, request); !read) return std::unexpected(read.error());
+  const std::uint32_t action = request.flags & abi::vfio_irq_set_action_type_mask;
   const bool is_trigger = action == abi::vfio_irq_set_action_trigger;
-  switch (request->index) {
+  switch (request.index) {
     case abi::vfio_pci_intx_irq_index:
-      if (is_trigger) return set_intx_trigger(context, device, *request);
-      if (action == abi::vfio_irq_set_action_mask) return set_intx_mask(device, *request);
-      if (action == abi::vfio_irq_set_action_unmask) return set_intx_unmask(context, device, *request);
+      if (is_trigger) return set_intx_trigger(context, device, request);
+      if (action == abi::vfio_irq_set_action_mask) return set_intx_mask(device, request);
+      if (action == abi::vfio_irq_set_action_unmask) return set_intx_unmask(context, device, request);
       break;
     case abi::vfio_pci_msi_irq_index:
     case abi::vfio_pci_msix_irq_index:
-      if (is_trigger) return set_message_trigger(context, device, *request);
+      if (is_trigger) return set_message_trigger(context, device, request);
       break;
     case abi::vfio_pci_err_irq_index:
-      if (is_trigger) return set_single_trigger(context, device, *request, device.interrupts.error);
+      if (is_trigger) return set_single_trigger(context, device, request, device.interrupts.error);
       break;
     default:
-      if (is_trigger) return set_single_trigger(context, device, *request, device.interrupts.request);
+      if (is_trigger) return set_single_trigger(context, device, request, device.interrupts.request);
       break;
   }
   return std::unexpected(Errno::enotty);

@@ -35,16 +35,20 @@ bool is_vector_table(const PciModel& model, std::uint32_t bar, std::uint64_t off
 }
 
 bool is_pending_bits(const PciModel& model, std::uint32_t bar, std::uint64_t offset) {
-  return model.msix != 0 && bar == model.msix_bar && offset >= kPendingBits && offset < kPendingBits + 8;
+  const std::uint32_t pending_bytes = (model.msix_vectors + 63u) / 64 * 8;
+  return model.msix != 0 && bar == model.msix_bar && offset >= model.pending_bits &&
+         offset < model.pending_bits + pending_bytes;
 }
 
 std::uint64_t read_bar(PciFunction& function, std::uint32_t bar, std::uint64_t offset, std::uint32_t bytes) {
   if (is_vector_table(function.model, bar, offset)) return ~std::uint64_t{0};
   if (!is_pending_bits(function.model, bar, offset)) return function.read_register(bar, offset, bytes);
+  const auto first = static_cast<std::uint32_t>(8 * (offset - function.model.pending_bits));
+  const std::uint32_t end = std::min<std::uint32_t>(first + 8 * bytes, function.model.msix_vectors);
   std::uint64_t bits = 0;
-  for (std::uint32_t vector = 0; vector < function.model.msix_vectors; ++vector)
-    if (function.pending[vector] != 0) bits |= std::uint64_t{1} << vector;
-  return bits >> (8 * (offset - kPendingBits));
+  for (std::uint32_t vector = first; vector < end; ++vector)
+    if (function.pending[vector] != 0) bits |= std::uint64_t{1} << (vector - first);
+  return bits;
 }
 
 /// How much of an access lies in the BAR; EINVAL where there is none, EIO where it does not answer.
