@@ -195,10 +195,10 @@ TEST(KvmSlots, AreSetRemovedAndReadOnlyIfAsked) {
   EXPECT_TRUE(side.vm.set_slot(0, 0, 0x10000, os::UserAddr(0x10000)));
   EXPECT_TRUE(side.vm.set_slot(1, 0xffff0000, 0x10000, os::UserAddr(0x30000), true));
   EXPECT_EQ(os_of(side.vm.set_slot(2, 0x8000, 0x1000, os::UserAddr(0x50000))), Errno::eexist);
-  const machine::MemorySlot* slot = side.inside().slots.first();
-  ASSERT_NE(slot, nullptr);
-  ASSERT_NE(slot->next, nullptr);
-  EXPECT_EQ(slot->region.flags | slot->next->region.flags, abi::kvm_mem_readonly);
+  const auto& slots = side.inside().slots.by_number();
+  ASSERT_EQ(slots.size(), 2U);
+  EXPECT_EQ(slots[0].region.flags, 0U);
+  EXPECT_EQ(slots[1].region.flags, abi::kvm_mem_readonly);
   EXPECT_TRUE(side.vm.set_slot(0, 0, 0, os::UserAddr()));
   EXPECT_TRUE(side.vm.set_slot(2, 0x8000, 0x1000, os::UserAddr(0x50000)));
 }
