@@ -68,6 +68,12 @@ void print_step(std::string& out, const Step& step) {
 
 }  // namespace
 
+std::string text(const Step& step) {
+  std::string out;
+  print_step(out, step);
+  return out.substr(step.pinned ? 2 : 0, out.size() - (step.pinned ? 3 : 1));
+}
+
 std::string print(const Scenario& scenario) {
   std::string out;
   print_host(out, scenario);

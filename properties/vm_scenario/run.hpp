@@ -24,7 +24,7 @@ std::string_view name(Ending ending);
 /// One pinned step that happened: what both sides were doing then, and how the attempt ended.
 struct Seen {
   std::uint8_t source_phase = 0;  ///< handover::Phase
-  std::uint8_t target_step = 0;   ///< handover::TargetStep; 8 before there is a target
+  std::uint8_t target_step = 9;   ///< handover::TargetStep; one more than the last: there is no target
   Action action{};
   Ending ending{};
 };

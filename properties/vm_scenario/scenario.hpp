@@ -151,6 +151,8 @@ Scenario decode(std::span<const std::uint8_t> bytes);
 std::vector<std::uint8_t> encode(const Scenario& scenario);
 
 // Text form.
+/// One step: "raise 0", "at 45 fault eventfd_emfile".
+std::string text(const Step& step);
 std::string print(const Scenario& scenario);
 /// "line 3: ..." when it is none.
 std::expected<Scenario, std::string> parse(std::string_view text);

@@ -77,6 +77,7 @@ class Guest final : public kvm::InterruptSink {
   /// The driver turns a device's interrupts off, or on again; a device that was plugged is set up first.
   Expected<void> disable(vm::VirtualMachine& vm, std::uint32_t device);
   Expected<void> enable(vm::VirtualMachine& vm, std::uint32_t device, bool is_new);
+  bool is_on(std::uint32_t device) const { return lines_[first_line(device)].is_enabled; }
   /// After a reboot: every driver sets its device up again, and what waited is forgotten.
   void start_over(vm::VirtualMachine& vm);
   /// A device is gone.

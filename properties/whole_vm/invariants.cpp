@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "properties/whole_vm/verdicts.hpp"
+
 namespace vcpr::whole_vm {
 
 namespace {
@@ -18,6 +20,7 @@ constexpr std::array kInvariants{
     VCPR_INVARIANT("I8", while_devices_stay, wired_eventfds_are_in_the_table),
     VCPR_INVARIANT("I10 I17 I19", while_devices_stay, groups_stay_in_their_containers),
     VCPR_INVARIANT("I11", while_devices_stay, mappings_stay),
+    VCPR_INVARIANT("I11", while_devices_stay, dma_reaches_the_same_pages),
     VCPR_INVARIANT("I12", while_devices_stay, vaddrs_are_the_owners),
     VCPR_INVARIANT("I13 I15", while_devices_stay, each_vaddr_is_moved_once),
     VCPR_INVARIANT("I14", while_devices_stay, vaddrs_are_invalid_only_while_stopped),
@@ -27,7 +30,7 @@ constexpr std::array kInvariants{
     VCPR_INVARIANT("I22 I23", unless_damaged, every_raise_is_handled),
     VCPR_INVARIANT("I24", unless_damaged, no_line_is_stuck),
     VCPR_INVARIANT("I25", always, an_eventfd_has_one_irqfd),
-    VCPR_INVARIANT("I26", always, old_has_no_irqfd_left),
+    VCPR_INVARIANT("I26", while_devices_stay, old_has_no_irqfd_left),
     VCPR_INVARIANT("I27", while_devices_stay, irqfds_come_last),
     VCPR_INVARIANT("I28", while_devices_stay, triggers_stay),
     VCPR_INVARIANT("I29 I30 I32", while_devices_stay, the_guest_sees_the_same_device),
@@ -46,6 +49,16 @@ constexpr std::array kInvariants{
 
 std::span<const Invariant> invariants() {
   return kInvariants;
+}
+
+Verdict check_now(Rig& rig) {
+  const Owner* old = rig.old_owner();
+  const Owner* taker = rig.new_owner();
+  if (old != nullptr && taker != nullptr && old != taker && old->vcpus.running() && taker->vcpus.running())
+    return violated("I35", "one guest runs", "two, at call " + number(rig.machine().calls()));
+  if (const auto bad = machine::Truth(rig.machine()).bad_closes(); bad != 0)
+    return violated("I3", "each descriptor is closed once", number(bad) + " closes of none");
+  return {};
 }
 
 std::vector<Violation> check(const Handover& handover) {

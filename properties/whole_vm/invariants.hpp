@@ -39,6 +39,7 @@ Verdict keys_lead_to_the_same_files(const Handover& handover);            // I1,
 Verdict wired_eventfds_are_in_the_table(const Handover& handover);        // I8
 Verdict groups_stay_in_their_containers(const Handover& handover);        // I10
 Verdict mappings_stay(const Handover& handover);                          // I11, I19
+Verdict dma_reaches_the_same_pages(const Handover& handover);             // I11, W21
 Verdict vaddrs_are_the_owners(const Handover& handover);                  // I12
 Verdict each_vaddr_is_moved_once(const Handover& handover);               // I13, I15
 Verdict vaddrs_are_invalid_only_while_stopped(const Handover& handover);  // I14
@@ -66,6 +67,9 @@ enum class Holds : std::uint8_t {
   unless_damaged,      ///< a byte or descriptor that nobody can tell from another may have been changed
   while_devices_stay,  ///< nor after a reboot, which opens them anew
 };
+
+/// What must hold at every moment: of the processes of the attempt under way, between two calls.
+Verdict check_now(Rig& rig);
 
 struct Invariant {
   std::string_view numbers;  ///< "I10"

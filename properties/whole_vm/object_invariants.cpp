@@ -13,6 +13,8 @@ namespace request = os::abi::request;
 using machine::IovaChangeKind;
 using machine::MappingFact;
 
+constexpr std::uint64_t kPage = 4096;
+
 bool same_place(const MappingFact& a, const MappingFact& b) {
   return a.space == b.space && a.iova == b.iova && a.size == b.size && a.may_read == b.may_read &&
          a.may_write == b.may_write && (!a.is_pinned || !b.is_pinned || (a.memory == b.memory && a.page == b.page));
@@ -127,6 +129,22 @@ Verdict mappings_stay(const Handover& handover) {
   return verdict;
 }
 
+Verdict dma_reaches_the_same_pages(const Handover& handover) {
+  Verdict verdict;
+  machine::Truth(handover.rig.machine()).dma().for_each([&](const machine::DmaAccess& each) {
+    if (!is_of(handover, each.call_number)) return;
+    const auto mapping = std::ranges::find_if(handover.before.mappings, [&](const MappingFact& one) {
+      return one.memory == each.memory && each.iova >= one.iova && each.iova - one.iova < one.size;
+    });
+    const bool is_same = each.done && mapping != handover.before.mappings.end() &&
+                         each.page == mapping->page + (each.iova - mapping->iova) / kPage;
+    if (!is_same)
+      verdict = violated("I11", "device " + number(each.device) + " reaches the page at iova " + number(each.iova),
+                         each.done ? "another page" : "nothing, at call " + number(each.call_number));
+  });
+  return verdict;
+}
+
 Verdict vaddrs_are_the_owners(const Handover& handover) {
   if (handover.after == nullptr) return {};
   for (const MappingFact& each : handover.after->mappings) {
@@ -178,7 +196,10 @@ Verdict memory_is_charged_to_the_owner(const Handover& handover) {
   if (handover.after->locked_pages != handover.before.locked_pages)
     return violated("I16", number(handover.before.locked_pages) + " locked pages",
                     number(handover.after->locked_pages));
-  if (handover.after->pinned_pages != handover.before.pinned_pages)
+  // Linux 7.2 forgets whose the pages of a privileged process are when they change hands.
+  const machine::Switches& switches = handover.rig.shape().switches;
+  const bool is_forgotten = switches.ipc_lock && switches.change_process_forgets_privileged;
+  if (!is_forgotten && handover.after->pinned_pages != handover.before.pinned_pages)
     return violated("I16", number(handover.before.pinned_pages) + " pinned pages",
                     number(handover.after->pinned_pages));
   for (const MappingFact& each : handover.after->mappings) {

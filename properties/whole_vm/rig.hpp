@@ -99,6 +99,9 @@ class Rig final : private machine::Schedule {
   /// Management of a device of the shape: it leaves the VM, or comes back and its driver sets it up.
   Expected<void> unplug(std::uint32_t device);
   Expected<void> plug(std::uint32_t device);
+  /// Flips bits of the byte at `where`, modulo its size, of the file that an exec or reboot writes the main stream to;
+  /// false when there is none, or nothing in it.
+  bool damage_file(std::uint64_t where, std::byte flip);
   /// Where both sides of the attempt under way are; none before there is one.
   std::optional<handover::Phase> source_phase() const;
   std::optional<handover::TargetStep> target_step() const;

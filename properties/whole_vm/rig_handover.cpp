@@ -168,6 +168,17 @@ void Rig::cancel_new() {
   });
 }
 
+bool Rig::damage_file(std::uint64_t where, std::byte flip) {
+  if (sides_ == nullptr || sides_->main_file < 0) return false;
+  machine::Process& holder = new_ != nullptr ? new_->process : old_->process;
+  const machine::Truth truth(*machine_);
+  std::vector<std::byte> bytes = truth.contents(truth.description_of(holder, sides_->main_file), 0, kMaxFileBytes);
+  if (bytes.empty()) return false;
+  where %= bytes.size();
+  const std::byte changed = bytes[where] ^ flip;
+  return holder.fill(sides_->main_file, where, std::span(&changed, 1));
+}
+
 std::optional<handover::Phase> Rig::source_phase() const {
   if (sides_ == nullptr || !sides_->source) return std::nullopt;
   return sides_->source->phase();

@@ -21,17 +21,6 @@ void raise_all(Rig& rig) {
   }
 }
 
-/// The witness, and whoever wants the story.
-struct Both final : machine::Listener {
-  Both(machine::Listener& first, machine::Listener* second) : a(first), b(second) {}
-  void called(const machine::CallRecord& record) override {
-    a.called(record);
-    if (b != nullptr) b->called(record);
-  }
-  machine::Listener& a;
-  machine::Listener* b;
-};
-
 }  // namespace
 
 Trial::Trial(Rig& rig, const Attempt& attempt, bool disturbed)
@@ -64,10 +53,16 @@ void Trial::relax() {
   rig_.settle();
 }
 
+void Trial::called(const machine::CallRecord& record) {
+  witness_.called(record);
+  if (also_ != nullptr) also_->called(record);
+  if (!at_once_) at_once_ = check_now(rig_);
+}
+
 Played Trial::run(machine::Listener* also) {
   Played played;
-  Both listeners(witness_, also);
-  rig_.machine().set_listener(&listeners);
+  also_ = also;
+  rig_.machine().set_listener(this);
   played.outcome = rig_.hand_over(attempt_);
   rig_.settle();
   rig_.machine().set_listener(also);
@@ -95,6 +90,7 @@ Played Trial::run(machine::Listener* also) {
   played.given = handover.given();
   for (const Asked& each : witness_.asked()) played.calls.push_back(each.call);
   played.violations = check(handover);
+  if (at_once_) played.violations.insert(played.violations.begin(), *at_once_);
   return played;
 }
 

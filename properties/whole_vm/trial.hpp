@@ -17,7 +17,7 @@ struct Played {
   std::vector<Violation> violations{};  ///< of the invariants
 };
 
-class Trial {
+class Trial final : private machine::Listener {
  public:
   /// The VM has an owner. `disturbed`: the attempt may end either way.
   Trial(Rig& rig, const Attempt& attempt, bool disturbed);
@@ -32,6 +32,7 @@ class Trial {
   void change(const std::function<Expected<void>(Owner&)>& how);
 
  private:
+  void called(const machine::CallRecord& record) override;
   void relax();
 
   Rig& rig_;
@@ -39,6 +40,8 @@ class Trial {
   bool disturbed_;
   bool damaged_ = false;
   Witness witness_;
+  machine::Listener* also_ = nullptr;
+  Verdict at_once_;  ///< of check_now, the first
   Facts before_;
 };
 

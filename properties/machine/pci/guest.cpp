@@ -75,6 +75,19 @@ void mask_vector(Machine& machine, std::uint32_t device, std::uint32_t vector, b
   flush_interrupts(function);
 }
 
+bool start_dma(Machine& machine, std::uint32_t device, std::uint64_t iova, std::uint32_t bytes) {
+  PciFunction& function = function_of(machine, device);
+  if (!is(function, DeviceModel::edu) || function.due != kNever) return false;
+  const auto write_long = [&](std::uint64_t offset, std::uint64_t value) {
+    function.write_register(0, offset, value, 8);
+  };
+  write_long(Edu::kSource, Edu::kBuffer);
+  write_long(Edu::kDestination, iova);
+  write_long(Edu::kCount, bytes);
+  write_long(Edu::kDmaCommand, Edu::kRun | Edu::kFromDevice);
+  return true;
+}
+
 bool complete_dma(Machine& machine, std::uint32_t device) {
   PciFunction& function = function_of(machine, device);
   if (function.due == kNever) return false;

@@ -17,6 +17,8 @@ void raise_interrupt(Machine& machine, std::uint32_t device, std::uint32_t vecto
 void acknowledge_interrupts(Machine& machine, std::uint32_t device);
 /// The mask bit of an MSI-X vector; what came meanwhile is sent when it goes.
 void mask_vector(Machine& machine, std::uint32_t device, std::uint32_t vector, bool masked);
+/// Edu's engine begins to write its buffer to `iova`; false when the device has none, or is at it.
+bool start_dma(Machine& machine, std::uint32_t device, std::uint64_t iova, std::uint32_t bytes);
 /// The transfer under way is over now; false when there is none.
 bool complete_dma(Machine& machine, std::uint32_t device);
 
