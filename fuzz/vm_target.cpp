@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "properties/vm_scenario/run.hpp"
+#include "properties/whole_vm/invariants.hpp"
 
 namespace vcpr::fuzz {
 
@@ -14,7 +15,7 @@ vm_scenario::Scenario vm_input(std::span<const std::uint8_t> input, vm_scenario:
 
 std::uint64_t run_vm(const vm_scenario::Scenario& scenario, const Explain* explain) {
   const vm_scenario::Outcome outcome = vm_scenario::run(scenario, explain);
-  if (outcome.violation) invariants::report(*outcome.violation);
+  if (outcome.violation) whole_vm::report(*outcome.violation);
   return outcome.hash;
 }
 

@@ -19,6 +19,7 @@ struct Violation {
   std::string_view invariant;  ///< "I3"
   std::string wanted;          ///< what follows from one side
   std::string found;           ///< what the other side shows
+  std::string_view name{};     ///< of the function, where another room has the list; else looked up by number
 };
 using Verdict = std::optional<Violation>;
 

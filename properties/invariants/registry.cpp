@@ -73,7 +73,11 @@ void report(const Violation& violation) {
 std::string text(const Violation& violation) {
   const Invariant* invariant = find(violation.invariant);
   std::string text(violation.invariant);
-  if (invariant != nullptr) text.append(" ").append(invariant->name);
+  if (!violation.name.empty()) {
+    text.append(" ").append(violation.name);
+  } else if (invariant != nullptr) {
+    text.append(" ").append(invariant->name);
+  }
   return text + ": wanted: " + violation.wanted + "; found: " + violation.found;
 }
 

@@ -36,7 +36,7 @@ class Player final : private machine::Listener {
   void do_between(const Step& step);
   void attempt(const Step& how, std::span<const Step> pinned);
   void happen(Trial& trial, const Step& step);
-  void judge(const whole_vm::Attempt& attempt, Played played, bool disturbed);
+  void judge(Played played);
   bool can_be_handed_over(lifecycle::Mode mode);
   void violate(invariants::Violation violation);
 
@@ -104,10 +104,10 @@ void Player::attempt(const Step& how, std::span<const Step> pinned) {
   }
   first_seen_ = outcome_.seen.size();
   if (explain_ != nullptr) tell("handover", text(how));
-  judge(attempt, trial.run(explain_ != nullptr ? this : nullptr), disturbed);
+  judge(trial.run(explain_ != nullptr ? this : nullptr));
 }
 
-void Player::judge(const whole_vm::Attempt& attempt, Played played, bool disturbed) {
+void Player::judge(Played played) {
   const Ending ending = played.given ? Ending::given : rig_.owner() != nullptr ? Ending::kept : Ending::lost;
   outcome_.endings.push_back(ending);
   outcome_.calls = played.outcome.calls;
@@ -119,14 +119,15 @@ void Player::judge(const whole_vm::Attempt& attempt, Played played, bool disturb
   }
   tell("ending", name(ending));
   for (const invariants::Violation& each : played.violations) violate(each);
-  if (!disturbed && ending != Ending::given)
-    violate({"S5", "an undisturbed " + std::string(lifecycle::name(attempt.mode)) + " succeeds",
-             std::string(name(ending))});
 }
 
 Outcome Player::play() {
   const auto booted = whole_vm::boot_and_work(rig_);
-  if (!booted) violate({"S4", "the VM boots", booted.error().message()});
+  if (!booted)
+    violate({.invariant = "S4",
+             .wanted = "the VM boots",
+             .found = booted.error().message(),
+             .name = "somebody_owns_the_vm"});
   const std::span<const Step> steps(scenario_.steps);
   for (std::size_t at = 0; at < steps.size() && !outcome_.violation && rig_.owner() != nullptr;) {
     const Step& step = steps[at++];

@@ -8,7 +8,6 @@ namespace vcpr::whole_vm {
 namespace {
 
 constexpr std::uint64_t kMessageAddress = 0xfee00000;
-constexpr std::uint64_t kFirstBar = 0xe0000000;
 constexpr std::uint64_t kBarStride = 0x1000000;
 constexpr std::uint32_t kBars = 6;
 

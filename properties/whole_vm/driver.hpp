@@ -8,6 +8,8 @@ namespace vcpr::whole_vm {
 
 /// Of the IOAPIC: the pin of device 0; the others follow.
 inline constexpr std::uint32_t kFirstPin = 16;
+/// Guest physical; the BARs lie from here on, all RAM below.
+inline constexpr std::uint64_t kFirstBar = 0xe0000000;
 
 /// BARs at addresses of their own for each device; memory and bus master on.
 Expected<void> place_device(vfio::PciDevice& device, std::uint32_t number);

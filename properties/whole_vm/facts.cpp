@@ -7,6 +7,8 @@ namespace vcpr::whole_vm {
 namespace {
 
 constexpr std::uint32_t kConfigWords = 64;
+constexpr std::uint32_t kStatusWord = 1;
+constexpr std::uint32_t kInterruptStatus = 1u << 19;  // whether the device wants its pin now
 constexpr std::uint32_t kMsixCapability = 0x11;
 constexpr std::size_t kMsixEntryBytes = 16;
 
@@ -52,6 +54,7 @@ Facts take_facts(Rig& rig, Owner& owner) {
     if (device == nullptr) continue;
     auto& words = facts.config.emplace_back();
     for (std::uint32_t i = 0; i < kConfigWords; ++i) words.push_back(device->read_config(i * 4, 4));
+    words[kStatusWord] &= ~kInterruptStatus;
     facts.msix_table.push_back(read_msix_table(*device));
   }
   for (const memory::RamBlock& block : owner.vm->ram().all())

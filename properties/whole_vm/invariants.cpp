@@ -1,6 +1,8 @@
 #include "properties/whole_vm/invariants.hpp"
 
 #include <array>
+#include <cstdio>
+#include <cstdlib>
 
 #include "properties/whole_vm/verdicts.hpp"
 
@@ -8,42 +10,58 @@ namespace vcpr::whole_vm {
 
 namespace {
 
-#define VCPR_INVARIANT(numbers, holds, function)    \
-  Invariant {                                       \
-    (numbers), Holds::holds, #function, &(function) \
+// Numbers, what it presupposes, and the function. Each has its own text in report(), so that no linker or optimiser
+// folds two of them into one.
+#define VCPR_VM_INVARIANTS(X)                                         \
+  X(S4, always, somebody_owns_the_vm)                                 \
+  X(S5, always, an_undisturbed_attempt_succeeds)                      \
+  X(I3_I4, while_devices_stay, nothing_is_closed_twice_or_left)       \
+  X(I1_I2_I5, while_devices_stay, keys_lead_to_the_same_files)        \
+  X(I8, while_devices_stay, wired_eventfds_are_in_the_table)          \
+  X(I10_I17_I19, while_devices_stay, groups_stay_in_their_containers) \
+  X(I11, while_devices_stay, mappings_stay)                           \
+  X(I11, while_devices_stay, dma_reaches_the_same_pages)              \
+  X(I12, while_devices_stay, vaddrs_are_the_owners)                   \
+  X(I13_I15, while_devices_stay, each_vaddr_is_moved_once)            \
+  X(I14, while_devices_stay, vaddrs_are_invalid_only_while_stopped)   \
+  X(I16_I21, while_devices_stay, memory_is_charged_to_the_owner)      \
+  X(I17_I18, while_devices_stay, iommufd_ids_stay)                    \
+  X(I20, while_devices_stay, ownership_moves_once_and_late)           \
+  X(I22_I23, unless_damaged, every_raise_is_handled)                  \
+  X(I24, unless_damaged, no_line_is_stuck)                            \
+  X(I25, always, an_eventfd_has_one_irqfd)                            \
+  X(I26, while_devices_stay, old_has_no_irqfd_left)                   \
+  X(I27, while_devices_stay, irqfds_come_last)                        \
+  X(I28, while_devices_stay, triggers_stay)                           \
+  X(I29_I30_I32, while_devices_stay, the_guest_sees_the_same_device)  \
+  X(I33, while_devices_stay, no_device_is_reset)                      \
+  X(I34, unless_damaged, memory_keeps_its_contents)                   \
+  X(I35, always, one_guest_runs)                                      \
+  X(I36_I37, unless_damaged, the_run_state_crosses_over)              \
+  X(I42_I43, unless_damaged, a_failed_attempt_changes_nothing)        \
+  X(I44, unless_damaged, the_guest_resumes_last)                      \
+  X(I46, unless_damaged, old_only_closes_after_done)
+
+[[noreturn]] void fail(const char* function, const Violation& violation) {
+  std::fprintf(stderr, "%s: wanted: %s; found: %s\n", function, violation.wanted.c_str(), violation.found.c_str());
+  std::abort();
+}
+
+}  // namespace
+
+#define VCPR_REPORT(numbers, holds, name)                                                 \
+  [[noreturn, gnu::noinline]] void invariant_##numbers##_##name(const Violation& broken); \
+  void invariant_##numbers##_##name(const Violation& broken) {                            \
+    fail("invariant_" #numbers "_" #name, broken);                                        \
   }
+VCPR_VM_INVARIANTS(VCPR_REPORT)
+#undef VCPR_REPORT
 
-constexpr std::array kInvariants{
-    VCPR_INVARIANT("S4", always, somebody_owns_the_vm),
-    VCPR_INVARIANT("I3 I4", while_devices_stay, nothing_is_closed_twice_or_left),
-    VCPR_INVARIANT("I1 I2 I5", while_devices_stay, keys_lead_to_the_same_files),
-    VCPR_INVARIANT("I8", while_devices_stay, wired_eventfds_are_in_the_table),
-    VCPR_INVARIANT("I10 I17 I19", while_devices_stay, groups_stay_in_their_containers),
-    VCPR_INVARIANT("I11", while_devices_stay, mappings_stay),
-    VCPR_INVARIANT("I11", while_devices_stay, dma_reaches_the_same_pages),
-    VCPR_INVARIANT("I12", while_devices_stay, vaddrs_are_the_owners),
-    VCPR_INVARIANT("I13 I15", while_devices_stay, each_vaddr_is_moved_once),
-    VCPR_INVARIANT("I14", while_devices_stay, vaddrs_are_invalid_only_while_stopped),
-    VCPR_INVARIANT("I16 I21", while_devices_stay, memory_is_charged_to_the_owner),
-    VCPR_INVARIANT("I17 I18", while_devices_stay, iommufd_ids_stay),
-    VCPR_INVARIANT("I20", while_devices_stay, ownership_moves_once_and_late),
-    VCPR_INVARIANT("I22 I23", unless_damaged, every_raise_is_handled),
-    VCPR_INVARIANT("I24", unless_damaged, no_line_is_stuck),
-    VCPR_INVARIANT("I25", always, an_eventfd_has_one_irqfd),
-    VCPR_INVARIANT("I26", while_devices_stay, old_has_no_irqfd_left),
-    VCPR_INVARIANT("I27", while_devices_stay, irqfds_come_last),
-    VCPR_INVARIANT("I28", while_devices_stay, triggers_stay),
-    VCPR_INVARIANT("I29 I30 I32", while_devices_stay, the_guest_sees_the_same_device),
-    VCPR_INVARIANT("I33", while_devices_stay, no_device_is_reset),
-    VCPR_INVARIANT("I34", unless_damaged, memory_keeps_its_contents),
-    VCPR_INVARIANT("I35", always, one_guest_runs),
-    VCPR_INVARIANT("I36 I37", unless_damaged, the_run_state_crosses_over),
-    VCPR_INVARIANT("I42 I43", unless_damaged, a_failed_attempt_changes_nothing),
-    VCPR_INVARIANT("I44", unless_damaged, the_guest_resumes_last),
-    VCPR_INVARIANT("I46", unless_damaged, old_only_closes_after_done),
-};
+namespace {
 
-#undef VCPR_INVARIANT
+#define VCPR_ROW(numbers, holds, name) Invariant{#numbers, Holds::holds, #name, name, invariant_##numbers##_##name},
+constexpr std::array kInvariants{VCPR_VM_INVARIANTS(VCPR_ROW)};
+#undef VCPR_ROW
 
 }  // namespace
 
@@ -51,13 +69,23 @@ std::span<const Invariant> invariants() {
   return kInvariants;
 }
 
+namespace {
+
+Verdict named(std::string_view name, Verdict verdict) {
+  if (verdict) verdict->name = name;
+  return verdict;
+}
+
+}  // namespace
+
 Verdict check_now(Rig& rig) {
   const Owner* old = rig.old_owner();
   const Owner* taker = rig.new_owner();
   if (old != nullptr && taker != nullptr && old != taker && old->vcpus.running() && taker->vcpus.running())
-    return violated("I35", "one guest runs", "two, at call " + number(rig.machine().calls()));
+    return named("one_guest_runs", violated("I35", "one guest", "two, at call " + number(rig.machine().calls())));
   if (const auto bad = machine::Truth(rig.machine()).bad_closes(); bad != 0)
-    return violated("I3", "each descriptor is closed once", number(bad) + " closes of none");
+    return named("nothing_is_closed_twice_or_left",
+                 violated("I3", "each descriptor is closed once", number(bad) + " closes of none"));
   return {};
 }
 
@@ -66,9 +94,16 @@ std::vector<Violation> check(const Handover& handover) {
   for (const Invariant& each : kInvariants) {
     if (handover.given() && handover.damaged && each.holds != Holds::always) continue;
     if (handover.rebooted() && each.holds == Holds::while_devices_stay) continue;
-    if (Verdict verdict = each.check(handover)) violations.push_back(std::move(*verdict));
+    if (Verdict verdict = named(each.name, each.check(handover))) violations.push_back(std::move(*verdict));
   }
   return violations;
+}
+
+void report(const Violation& violation) {
+  for (const Invariant& each : kInvariants) {
+    if (each.name == violation.name) each.report(violation);
+  }
+  fail("invariant_unknown", violation);
 }
 
 }  // namespace vcpr::whole_vm

@@ -33,6 +33,7 @@ struct Handover {
   bool rebooted() const { return given() && attempt.mode == lifecycle::Mode::cpr_reboot; }
 };
 
+Verdict an_undisturbed_attempt_succeeds(const Handover& handover);        // S5
 Verdict somebody_owns_the_vm(const Handover& handover);                   // S4
 Verdict nothing_is_closed_twice_or_left(const Handover& handover);        // I3, I4
 Verdict keys_lead_to_the_same_files(const Handover& handover);            // I1, I2, I5, I7
@@ -76,9 +77,13 @@ struct Invariant {
   Holds holds{};
   std::string_view name;
   Verdict (*check)(const Handover& handover);
+  /// Aborts in a function named after it, so that crash grouping tells them apart.
+  void (*report)(const Violation& violation);
 };
 /// All of them, in the order above.
 std::span<const Invariant> invariants();
+/// One of this room's: says what disagrees and aborts in the function of its invariant.
+[[noreturn]] void report(const Violation& violation);
 /// Every violation.
 std::vector<Violation> check(const Handover& handover);
 

@@ -9,7 +9,7 @@
 namespace vcpr::whole_vm {
 
 inline Verdict violated(std::string_view numbers, std::string wanted, std::string found) {
-  return Violation{numbers, std::move(wanted), std::move(found)};
+  return Violation{.invariant = numbers, .wanted = std::move(wanted), .found = std::move(found)};
 }
 
 /// Whether a call of the log fell into the attempt or the time after it.
