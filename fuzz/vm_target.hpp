@@ -32,8 +32,9 @@ struct VmTarget {
 };
 
 /// One per file in fuzz/targets/: VCPR_VM_TARGET(handover_exec, "one sentence", exec)
-#define VCPR_VM_TARGET(target_name, sentence, focus)                           \
-  using TheTarget = ::vcpr::fuzz::VmTarget<::vcpr::vm_scenario::Focus::focus>; \
-  VCPR_FUZZ_TARGET(target_name, sentence, TheTarget::run, TheTarget::mutate, TheTarget::print, TheTarget::parse, TheTarget::cross_over)
+#define VCPR_VM_TARGET(target_name, sentence, focus)                                                             \
+  using TheTarget = ::vcpr::fuzz::VmTarget<::vcpr::vm_scenario::Focus::focus>;                                   \
+  VCPR_FUZZ_TARGET(target_name, sentence, TheTarget::run, TheTarget::mutate, TheTarget::print, TheTarget::parse, \
+                   TheTarget::cross_over)
 
 }  // namespace vcpr::fuzz
