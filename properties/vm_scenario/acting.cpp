@@ -31,6 +31,13 @@ void change(const Stage& stage, std::function<Expected<void>(Owner&)> how) {
   });
 }
 
+void replug(const Stage& stage, std::function<Expected<void>(Owner&)> how) {
+  stage.rig.postpone([trial = stage.trial, how = std::move(how)](Rig& rig) {
+    if (trial != nullptr) return trial->replug(how);
+    if (Owner* owner = rig.running(); owner != nullptr) (void)how(*owner);
+  });
+}
+
 void raise(const Stage& stage, std::uint32_t line) {
   stage.rig.guest().raise(line);
 }
@@ -89,19 +96,19 @@ void wake(const Stage& stage, std::uint32_t) {
   });
 }
 void unplug(const Stage& stage, std::uint32_t device) {
-  change(stage, [&rig = stage.rig, device](Owner&) { return rig.unplug(device); });
+  replug(stage, [&rig = stage.rig, device](Owner&) { return rig.unplug(device); });
 }
 void plug(const Stage& stage, std::uint32_t device) {
-  change(stage, [&rig = stage.rig, device](Owner&) { return rig.plug(device); });
+  replug(stage, [&rig = stage.rig, device](Owner&) { return rig.plug(device); });
 }
 
 void nothing(const Stage&, std::uint32_t) {}
 
 void kill_old(const Stage& stage, std::uint32_t) {
-  stage.rig.kill(*stage.rig.old_owner());
+  stage.rig.kill_old();
 }
 void kill_new(const Stage& stage, std::uint32_t) {
-  if (Owner* owner = stage.rig.new_owner(); owner != nullptr) stage.rig.kill(*owner);
+  stage.rig.kill_new();
 }
 void cancel_old(const Stage& stage, std::uint32_t) {
   stage.rig.cancel_old();

@@ -93,7 +93,7 @@ std::vector<Violation> check(const Handover& handover) {
   std::vector<Violation> violations;
   for (const Invariant& each : kInvariants) {
     if (handover.given() && handover.damaged && each.holds != Holds::always) continue;
-    if (handover.rebooted() && each.holds == Holds::while_devices_stay) continue;
+    if ((handover.rebooted() || handover.replugged) && each.holds == Holds::while_devices_stay) continue;
     if (Verdict verdict = named(each.name, each.check(handover))) violations.push_back(std::move(*verdict));
   }
   return violations;

@@ -26,6 +26,7 @@ struct Handover {
   const std::vector<Line>& settled;  ///< the guest's lines when all was quiet, before they are raised once more
   bool disturbed = false;            ///< by a fault or a death: then the VM may end on either side
   bool damaged = false;              ///< what was on its way is not what arrived
+  bool replugged = false;            ///< a device came or went meanwhile, while the new process may have held its files
 
   bool given() const { return after != nullptr && rig.owner() == rig.new_owner(); }
   bool kept() const { return after != nullptr && rig.owner() == rig.old_owner(); }
@@ -66,7 +67,7 @@ Verdict old_only_closes_after_done(const Handover& handover);             // I46
 enum class Holds : std::uint8_t {
   always,
   unless_damaged,      ///< a byte or descriptor that nobody can tell from another may have been changed
-  while_devices_stay,  ///< nor after a reboot, which opens them anew
+  while_devices_stay,  ///< nor after a reboot, which opens them anew; nor when one came or went meanwhile
 };
 
 /// What must hold at every moment: of the processes of the attempt under way, between two calls.

@@ -74,8 +74,8 @@ Verdict an_undisturbed_attempt_succeeds(const Handover& handover) {
 
 Verdict somebody_owns_the_vm(const Handover& handover) {
   if (!handover.outcome.ended) return violated("S4", "both sides come to an end", "stuck");
-  const bool given_and_killed = handover.disturbed && !handover.outcome.old_error;
-  if (handover.after == nullptr && !given_and_killed)
+  const bool may_be_lost = handover.disturbed && (!handover.outcome.old_error || handover.outcome.vm_killed);
+  if (handover.after == nullptr && !may_be_lost)
     return violated("S4", "the VM runs in one of the processes", "it runs in none");
   return {};
 }

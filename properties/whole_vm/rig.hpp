@@ -64,6 +64,7 @@ struct Outcome {
   std::optional<Error> old_error;  ///< why the source failed; none: the VM was given away
   std::optional<Error> new_error;
   bool ended = false;       ///< both sides came to an end
+  bool vm_killed = false;   ///< who had the VM, or it alone could get it, was killed by an event
   std::uint64_t calls = 0;  ///< that the attempt made
   handover::RollBack roll_back{};
 };
@@ -89,6 +90,9 @@ class Rig final : private machine::Schedule {
   /// Number of the call under way, counted from the beginning of the attempt.
   std::uint64_t call() const;
   void kill(Owner& owner);
+  /// As an event: the outcome remembers if that may cost the VM.
+  void kill_old();
+  void kill_new();
   /// Does it when the engine's step under way is over, as a VMM's main loop would; at once when there is none.
   void postpone(std::function<void(Rig&)> action);
   /// The embedder gives an attempt up; after the engine's step.
@@ -123,6 +127,7 @@ class Rig final : private machine::Schedule {
   void conclude(Sides& sides);
   void step(Sides& sides, int turn);  ///< of both sides, and what else there is to do
   void do_postponed();
+  bool is_given_away() const;
   void reboot(Sides& sides);
   void load_fault(const Event& event);
 

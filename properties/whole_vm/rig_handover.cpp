@@ -154,6 +154,25 @@ void Rig::pass_time(const Sides& sides) {
   if (until != std::numeric_limits<std::uint64_t>::max() && until > now) machine_->advance_time(until - now);
 }
 
+/// Nobody but the new process can run the VM any more.
+bool Rig::is_given_away() const {
+  if (new_ == nullptr) return false;
+  const bool is_next_image = &new_->process == &old_->process;
+  return is_next_image || !old_->process.alive() || old_->vm->life().run_state == lifecycle::RunState::postmigrate;
+}
+
+void Rig::kill_old() {
+  const bool is_next_image = new_ != nullptr && &new_->process == &old_->process;
+  if (sides_ != nullptr && old_->process.alive()) sides_->outcome.vm_killed |= is_next_image || !is_given_away();
+  kill(*old_);
+}
+
+void Rig::kill_new() {
+  if (new_ == nullptr) return;
+  if (sides_ != nullptr) sides_->outcome.vm_killed |= new_->process.alive() && is_given_away();
+  kill(*new_);
+}
+
 void Rig::cancel_old() {
   postpone([](Rig& rig) {
     if (rig.sides_ != nullptr && rig.sides_->source) rig.sides_->source->cancel();

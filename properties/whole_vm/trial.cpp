@@ -51,6 +51,13 @@ void Trial::change(const std::function<Expected<void>(Owner&)>& how) {
   witness_.forget();
 }
 
+void Trial::replug(const std::function<Expected<void>(Owner&)>& how) {
+  change([&](Owner& owner) {
+    replugged_ = true;
+    return how(owner);
+  });
+}
+
 /// The guest wakes up, opens every line, and takes what waited. After a reboot its drivers begin anew.
 void Trial::relax() {
   Owner& owner = *rig_.owner();
@@ -97,7 +104,8 @@ Played Trial::run(machine::Listener* also) {
                           .after = rig_.owner() != nullptr ? &after : nullptr,
                           .settled = settled,
                           .disturbed = disturbed_,
-                          .damaged = damaged_};
+                          .damaged = damaged_,
+                          .replugged = replugged_};
   played.given = handover.given();
   for (const Asked& each : witness_.asked()) played.calls.push_back(each.call);
   played.violations = check(handover);

@@ -30,6 +30,8 @@ class Trial final : private machine::Listener {
   /// From within the attempt: the guest or the management changes the old VM while it runs. What must stay is what is
   /// there then. Nothing when the old VM does not run.
   void change(const std::function<Expected<void>(Owner&)>& how);
+  /// The same, of a device that comes or goes.
+  void replug(const std::function<Expected<void>(Owner&)>& how);
 
  private:
   void called(const machine::CallRecord& record) override;
@@ -39,6 +41,7 @@ class Trial final : private machine::Listener {
   const Attempt& attempt_;
   bool disturbed_;
   bool damaged_ = false;
+  bool replugged_ = false;
   Witness witness_;
   machine::Listener* also_ = nullptr;
   Verdict at_once_;  ///< of check_now, the first
