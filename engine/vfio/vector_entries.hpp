@@ -16,6 +16,7 @@ class PciDevice;
 class VectorEntryName {
  public:
   VectorEntryName(const PciDevice& device, std::string_view name);
+  // NOLINTNEXTLINE(google-explicit-constructor): it is text
   operator std::string_view() const { return {text_.data(), size_}; }
 
  private:
