@@ -151,6 +151,21 @@ class KillAt final : public Schedule {
   std::uint64_t number_;
 };
 
+TEST(AddressSpace, GivesTheLowestGap) {
+  constexpr std::uint64_t kPage = 4096;
+  Machine machine;
+  os::Kernel& kernel = machine.spawn().kernel();
+  const auto map = [&](std::uint64_t pages) {
+    return *kernel.mmap(os::UserAddr(), pages * kPage, abi::prot_read, abi::map_private | abi::map_anonymous, -1, 0);
+  };
+  const os::UserAddr first = map(3);
+  EXPECT_EQ(map(1), first + 3 * kPage);
+  ASSERT_TRUE(kernel.munmap(first + kPage, kPage));
+  EXPECT_EQ(map(2), first + 4 * kPage) << "too large for the gap";
+  EXPECT_EQ(map(1), first + kPage);
+  EXPECT_EQ(map(1), first + 6 * kPage);
+}
+
 TEST(Death, AtEveryCallBoundaryReleasesEverythingAndHangsUp) {
   std::uint64_t boundaries = 1;
   for (std::uint64_t at = 0; at < boundaries; ++at) {
