@@ -8,7 +8,6 @@ namespace vcpr::live {
 
 namespace {
 
-constexpr long kNone = -1;
 constexpr std::array<const char*, kSpans> kTitles{"whole",  "downtime", "table", "build",     "stop",
                                                   "let go", "exec",     "state", "take over", "run"};
 
@@ -32,7 +31,7 @@ Marks parse(const std::string& line) {
 long between(const Marks& from, const char* begin, const Marks& to, const char* end) {
   const auto first = from.find(begin);
   const auto last = to.find(end);
-  return first == from.end() || last == to.end() ? kNone : last->second - first->second;
+  return first == from.end() || last == to.end() ? kNoTime : last->second - first->second;
 }
 
 }  // namespace
@@ -43,11 +42,11 @@ Times measure(const std::string& old_line, const std::string& new_line, long dow
   const bool by_exec = !young.contains("listening");
   return {between(old, "first", young, "last"),
           downtime,
-          by_exec ? kNone : between(old, "first", young, "building"),
+          by_exec ? kNoTime : between(old, "first", young, "building"),
           between(young, "building", young, by_exec ? "receiving_state" : "listening"),
           between(old, "pausing", old, "paused"),
           between(old, "letting_go", old, "let_go"),
-          by_exec ? between(old, "let_go", young, "first") : kNone,
+          by_exec ? between(old, "let_go", young, "first") : kNoTime,
           by_exec ? between(young, "receiving_state", young, "checking") : between(old, "let_go", young, "checking"),
           between(young, "checking", young, "taken_over"),
           between(young, "taken_over", young, "last")};
@@ -67,13 +66,13 @@ std::string Figures::table() const {
     text += cell.data();
     for (std::size_t span = 0; span < kSpans; ++span) {
       std::vector<long> sorted;
-      for (const Times& each : all) sorted.push_back(each[span]);
+      for (const Times& each : all)
+        if (each[span] != kNoTime) sorted.push_back(each[span]);
       std::ranges::sort(sorted);
-      const long median = sorted[sorted.size() / 2];
-      if (median < 0)
+      if (sorted.empty())
         std::snprintf(cell.data(), cell.size(), " %9s", "-");
       else
-        std::snprintf(cell.data(), cell.size(), " %9.2f", static_cast<double>(median) / 1000);
+        std::snprintf(cell.data(), cell.size(), " %9.2f", static_cast<double>(sorted[sorted.size() / 2]) / 1000);
       text += cell.data();
     }
     text += "\n";

@@ -8,7 +8,7 @@
 
 namespace vcpr::live {
 
-/// Columns of the table, microseconds; negative: this mode has no such phase.
+/// Columns of the table, microseconds; kNoTime: there was no such phase, or it was not seen.
 enum class Span : std::uint8_t {
   whole,     ///< from the request until the new process runs the guest
   downtime,  ///< seen by the guest: its longest time between two heartbeats
@@ -22,6 +22,7 @@ enum class Span : std::uint8_t {
   run,  ///< until the new process says so
 };
 inline constexpr std::size_t kSpans = 10;
+inline constexpr long kNoTime = -1;
 using Times = std::array<long, kSpans>;
 
 /// `old_line`, `new_line`: what both sides noted, as words STEP@MICROSECONDS of one clock.

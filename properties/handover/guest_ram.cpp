@@ -12,13 +12,18 @@ namespace vcpr::live {
 
 namespace {
 
+/// Ours has it by the name of the block, QEMU by that of the backend's type.
+bool is_ram(const std::string& link) {
+  return link.starts_with("/memfd:") &&
+         (link.find("ram0") != std::string::npos || link.find("memory-backend") != std::string::npos);
+}
+
 /// Of the guest's memory in that process, opened anew; -1.
 int open_memory(pid_t process) {
   std::error_code error;
   for (const auto& each : std::filesystem::directory_iterator("/proc/" + std::to_string(process) + "/fd", error)) {
     const std::string link = std::filesystem::read_symlink(each.path(), error).string();
-    if (link.starts_with("/memfd:") && link.find("ram0") != std::string::npos)
-      return ::open(each.path().c_str(), O_RDWR | O_CLOEXEC);
+    if (is_ram(link)) return ::open(each.path().c_str(), O_RDWR | O_CLOEXEC);
   }
   return -1;
 }
@@ -54,7 +59,15 @@ std::uint64_t GuestRam::gap() const {
 }
 
 void GuestRam::forget_gap() {
-  std::atomic_ref(*reinterpret_cast<std::uint64_t*>(base_ + places_.gap)).store(0);
+  clear_long_word(places_.gap);
+}
+
+std::uint64_t GuestRam::last_beat() const {
+  return long_word(places_.stamp);
+}
+
+void GuestRam::forget_last_beat() {
+  clear_long_word(places_.stamp);
 }
 
 std::uint32_t GuestRam::word(std::uint32_t address) const {
@@ -63,6 +76,10 @@ std::uint32_t GuestRam::word(std::uint32_t address) const {
 
 std::uint64_t GuestRam::long_word(std::uint32_t address) const {
   return load<std::uint64_t>(base_ + address);
+}
+
+void GuestRam::clear_long_word(std::uint32_t address) {
+  std::atomic_ref(*reinterpret_cast<std::uint64_t*>(base_ + address)).store(0);
 }
 
 }  // namespace vcpr::live

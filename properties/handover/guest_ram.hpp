@@ -26,6 +26,9 @@ class GuestRam {
   /// Longest time between two heartbeats since it was forgotten, in cycles of the TSC.
   std::uint64_t gap() const;
   void forget_gap();
+  /// TSC of the last heartbeat.
+  std::uint64_t last_beat() const;
+  void forget_last_beat();
   bool has_faulted() const { return word(places_.fault) != 0; }
   std::span<std::uint8_t> bytes() const { return {base_, size_}; }
 
@@ -34,6 +37,7 @@ class GuestRam {
       : base_(base), size_(size), places_(places) {}
   std::uint32_t word(std::uint32_t address) const;
   std::uint64_t long_word(std::uint32_t address) const;
+  void clear_long_word(std::uint32_t address);
 
   std::uint8_t* base_;
   std::size_t size_;
