@@ -99,6 +99,65 @@ inline TargetOptions transfer_target() {
   return options;
 }
 
+inline SourceOptions exec_source(int file, std::string program = "/bin/vmm") {
+  SourceOptions options;
+  options.mode = lifecycle::Mode::cpr_exec;
+  options.main_file = file;
+  options.exec_path = std::move(program);
+  options.exec_arguments = {"vmm"};
+  return options;
+}
+/// The VM of `owner` in the next image of its process; `between`: while no image has it. An error of either side.
+inline Expected<std::unique_ptr<Side>> exec_on(
+    Side& owner, const vm::Config& config, const std::function<void()>& between = [] {}) {
+  const int file = owner.kernel->memfd_create("main", os::abi::mfd_noexec_seal).value_or(-1);
+  Source source(*owner.vm, exec_source(file));
+  Expected<Advance> gone = source.advance();
+  if (gone || gone.error().code != ErrorCode::gone) {
+    (void)owner.kernel->close(file);
+    return gone ? refuse(ErrorCode::bad_state, {"execve did not come"}) : std::unexpected(std::move(gone.error()));
+  }
+  between();
+  auto next = std::make_unique<Side>(*owner.process);
+  TargetOptions options;
+  options.mode = lifecycle::Mode::cpr_exec;
+  options.main_file = file;
+  Target target(*next->kernel, options);
+  Expected<Advance> loaded = target.advance();
+  if (!loaded) return std::unexpected(std::move(loaded.error()));
+  Expected<void> built = next->build(config, *target.take_arrival());
+  if (built) built = target.attach(*next->vm);
+  if (!built) return std::unexpected(std::move(built.error()));
+  loaded = target.advance();
+  if (!loaded) return std::unexpected(std::move(loaded.error()));
+  if (auto closed = next->kernel->close(file); !closed) return refuse_os(closed.error(), {"close of the main stream"});
+  return next;
+}
+
+/// While it lives, a fault meets `times` of the calls that can have it, after the first `left`.
+class FaultAtNth final : public machine::Schedule {
+ public:
+  FaultAtNth(machine::Machine& machine, const machine::FaultRule& rule, int left, int times = 1)
+      : machine_(machine), rule_(rule), left_(left), times_(times) {
+    machine_.set_schedule(this);
+  }
+  ~FaultAtNth() override { machine_.set_schedule(nullptr); }
+  FaultAtNth(const FaultAtNth&) = delete;
+  FaultAtNth& operator=(const FaultAtNth&) = delete;
+  machine::FaultPoint before(const machine::CallSite& site) override {
+    const bool is_due = site.call == rule_.call && left_-- <= 0 && times_-- > 0;
+    return is_due ? rule_.point : machine::FaultPoint::none;
+  }
+  /// There was no such call.
+  bool is_beyond() const { return left_ >= 0; }
+
+ private:
+  machine::Machine& machine_;
+  const machine::FaultRule& rule_;
+  int left_;
+  int times_;
+};
+
 /// How an attempt ended on one side; neither: not yet.
 struct Ending {
   bool done = false;

@@ -7,7 +7,6 @@
 namespace vcpr::handover {
 namespace {
 
-using lifecycle::Mode;
 using lifecycle::RunState;
 using machine::CallSite;
 using machine::FaultPoint;
@@ -16,7 +15,7 @@ using machine::Process;
 using machine::Truth;
 
 struct Host {
-  explicit Host(const Shape& its_shape) : shape(its_shape) {
+  explicit Host(const Shape& its_shape, const machine::Switches& switches = {}) : shape(its_shape), machine(switches) {
     plug_devices(machine);
     Expected<void> built = old_side.build(config_of(shape));
     EXPECT_TRUE(built) << built.error().message();
@@ -146,6 +145,89 @@ TEST_P(WholeVm, W3_DevicesComeAndGoBetweenHandovers) {
   EXPECT_TRUE(larger.new_end.done) << larger.new_end.text();
 }
 
+/// A memfd that says nothing of execution gets what the host insists on (mm/memfd.c: check_sysctl_memfd_noexec).
+TEST_P(WholeVm, AHostThatLetsNobodyExecuteAMemfdIsNoObstacle) {
+  for (std::uint8_t policy = 0; policy <= 2; ++policy) {
+    SCOPED_TRACE("vm.memfd_noexec is " + std::to_string(policy));
+    Host host(shape(), {.memfd_noexec = policy});
+    host.pair.begin();
+    ASSERT_TRUE(host.pair.finish());
+    ASSERT_TRUE(host.pair.new_end.done) << host.pair.new_end.text();
+    auto next = exec_on(host.new_side, config_of(host.shape));
+    ASSERT_TRUE(next) << next.error().message();
+    Guest guest(host.machine, **next);
+    guest.raise_all();
+    expect_exactly(host, guest.handle(), "after both");
+  }
+}
+
+/// Which of them the others see depends on who came first, which no section says.
+TEST_P(WholeVm, BarsThatOverlapAreHandedOverOrRefusedWithoutHarm) {
+  Host host(shape());
+  constexpr std::uint32_t kPlace = 0xe000'0000;
+  const auto move = [&](const char* device, std::uint32_t address) {
+    return host.old_side.vm->device(device)->write_config(vfio::pci::kBar0, address, 4).has_value();
+  };
+  EXPECT_TRUE(move(kEdu, kPlace));
+  EXPECT_TRUE(move(kIgb, kPlace)) << "the guest may; nobody sees it";
+  host.pair.begin();
+  ASSERT_TRUE(host.pair.finish());
+  if (!host.pair.new_end.done) {
+    ASSERT_TRUE(host.runs(host.old_side)) << host.pair.old_end.text();
+    Guest guest(host.machine, host.old_side);
+    guest.raise_all();
+    expect_all(host, guest.handle(), "after the roll-back");
+    EXPECT_TRUE(move(kIgb, 0xd000'0000));
+    host.pair.begin();
+    ASSERT_TRUE(host.pair.finish());
+  }
+  ASSERT_TRUE(host.pair.new_end.done) << host.pair.new_end.text();
+  Guest guest(host.machine, host.new_side);
+  guest.raise_all();
+  expect_all(host, guest.handle(), "at the new owner");
+}
+
+/// Whoever drops a source has the VM: as it was, or paused until the other process is out of the way, or its run state
+/// says that it is another's.
+TEST_P(WholeVm, I45_ASourceThatIsDroppedAtAnyStepLeavesOneOwnerWhoIsTold) {
+  std::set<RunState> left_in;
+  for (int at = 0;; ++at) {
+    SCOPED_TRACE("dropped after step " + std::to_string(at));
+    Host host(shape());
+    host.pair.begin();
+    bool is_over = false;
+    for (int step = 0; step < 2 * at + 1 && !is_over; ++step) {  // half steps: the source, then the target
+      step % 2 == 0 ? host.pair.step_old() : host.pair.step_new();
+      is_over = host.pair.old_end.is_over();
+    }
+    if (is_over) break;
+    const bool was_stopped = host.old_side.vm->is_stopped();
+    host.pair.drop_source();
+    const RunState left = host.old_side.run_state();
+    left_in.insert(left);
+    EXPECT_TRUE(was_stopped || left == RunState::running) << name(left);
+    for (int turn = 0; turn < 1000 && !host.pair.new_end.is_over(); ++turn) {
+      host.pair.step_new();
+      host.machine.advance_time(Timeouts{}.hang_up.nanoseconds / 100);
+    }
+    ASSERT_TRUE(host.pair.new_end.is_over());
+    EXPECT_EQ(host.pair.new_end.done, left == RunState::postmigrate);
+    host.pair.drop_target();
+    if (left != RunState::postmigrate) {
+      host.new_side.vm.reset();
+      const Expected<void> started = host.old_side.vm->start();
+      ASSERT_TRUE(started) << started.error().message();
+    }
+    Side* owner = host.owner();
+    ASSERT_NE(owner, nullptr);
+    Guest guest(host.machine, *owner);
+    guest.raise_all();
+    expect_all(host, guest.handle(), "at whom it was left to");
+  }
+  EXPECT_TRUE(left_in.contains(RunState::running));
+  EXPECT_TRUE(left_in.contains(RunState::paused));
+}
+
 // Death and failure at every call
 
 class OneEvent final : public machine::Schedule {
@@ -249,9 +331,7 @@ TEST_P(WholeVmSweep, I42_I43_EveryCallFailsInEveryWay) {
 
 // Exec
 
-struct ExecOfWholeVm : WholeVm {
-  static constexpr const char* kProgram = "/bin/vmm";
-};
+struct ExecOfWholeVm : WholeVm {};
 INSTANTIATE_TEST_SUITE_P(Of, ExecOfWholeVm, testing::Combine(testing::Bool(), testing::Bool()), [](const auto& each) {
   return std::string(std::get<0>(each.param) ? "Kvm" : "UserSpace") + (std::get<1>(each.param) ? "ByCdev" : "ByGroup");
 });
@@ -267,44 +347,17 @@ class OneFault final : public machine::Schedule {
   FaultPoint fault_;
 };
 
-SourceOptions exec_source(int file, const char* program) {
-  SourceOptions options;
-  options.mode = Mode::cpr_exec;
-  options.main_file = file;
-  options.exec_path = program;
-  options.exec_arguments = {"vmm"};
-  return options;
-}
-
 /// Two execs and a transfer, each image's VM handed on.
 TEST_P(ExecOfWholeVm, ChainsMixModesAndKeepEveryInterrupt) {
   Host host(shape());
-  Process& process = *host.old_side.process;
   std::vector<std::unique_ptr<Side>> images;
   Side* owner = &host.old_side;
   for (int generation = 0; generation < 2; ++generation) {
-    int file = owner->kernel->memfd_create("main", 0).value_or(-1);
-    Source source(*owner->vm, exec_source(file, kProgram));
-    Expected<Advance> gone = source.advance();
-    ASSERT_FALSE(gone);
-    ASSERT_EQ(gone.error().code, ErrorCode::gone) << gone.error().message();
-    Guest(host.machine, *owner).raise_all();
-    Side& next = *images.emplace_back(std::make_unique<Side>(process));
-    TargetOptions options;
-    options.mode = Mode::cpr_exec;
-    options.main_file = file;
-    Target target(*next.kernel, options);
-    Expected<Advance> loaded = target.advance();
-    ASSERT_TRUE(loaded && loaded->done) << loaded.error().message();
-    Expected<void> built = next.build(config_of(host.shape), *target.take_arrival());
-    ASSERT_TRUE(built) << built.error().message();
-    ASSERT_TRUE(target.attach(*next.vm));
-    loaded = target.advance();
-    ASSERT_TRUE(loaded && loaded->done) << loaded.error().message();
-    ASSERT_TRUE(next.vcpus.running);
-    owner = &next;
+    auto next = exec_on(*owner, config_of(host.shape), [&] { Guest(host.machine, *owner).raise_all(); });
+    ASSERT_TRUE(next) << next.error().message();
+    owner = images.emplace_back(std::move(*next)).get();
+    ASSERT_TRUE(owner->vcpus.running);
     expect_all(host, Guest(host.machine, *owner).handle(), "raised while no image had the VM");
-    ASSERT_TRUE(owner->kernel->close(file));
   }
   Pair transfer(host.machine, *owner, host.new_side, config_of(host.shape));
   transfer.begin();
@@ -325,7 +378,7 @@ TEST_P(ExecOfWholeVm, AProgramThatCannotRunLeavesTheVmRunning) {
     EXPECT_EQ(source.advance().error().code, ErrorCode::bad_value) << "no program";
     OneFault fault(machine::Call::execve, FaultPoint::execve_enoent);
     host.machine.set_schedule(&fault);
-    Source failing(*host.old_side.vm, exec_source(file, kProgram));
+    Source failing(*host.old_side.vm, exec_source(file));
     Expected<Advance> failed = failing.advance();
     host.machine.set_schedule(nullptr);
     ASSERT_FALSE(failed);

@@ -28,7 +28,6 @@ struct VFIOContainerCPR {
   lifecycle::BlockerId blocker = 0;
   bool vaddr_unmapped = false;  ///< vaddrs are invalid in the kernel
   vmstate::VfioContainerSection section;
-  std::optional<std::uint32_t> instance;  ///< of the section, by order of creation
   std::unique_ptr<lifecycle::Participant> transfer_notifier;
   std::unique_ptr<lifecycle::Participant> reboot_notifier;
 };
@@ -37,7 +36,6 @@ struct VFIOContainerCPR {
 struct VFIOIommufdCPR {
   lifecycle::BlockerId blocker = 0;
   vmstate::IommufdSection section;
-  std::optional<std::uint32_t> instance;  ///< of the section, by order of creation
   std::unique_ptr<lifecycle::Participant> transfer_notifier;
 };
 
@@ -60,7 +58,7 @@ struct VFIOPCICPR {
 /// closing; a kernel without UPDATE_VADDR or UNMAP_ALL gets a blocker for transfer and exec instead.
 Expected<void> vfio_legacy_cpr_register_container(Vm& vm, Type1Container& container);
 void vfio_legacy_cpr_unregister_container(Vm& vm, Type1Container& container);
-/// The reboot rule: bad_state unless the guest is suspended.
+/// The reboot rule: bad_state unless the guest is suspended, or was when it was paused.
 Expected<void> vfio_cpr_reboot_notifier(const Vm& vm);
 /// True when `fd`, which came for `group`, is another descriptor of the container's own file: it is closed, and the
 /// group's entry becomes the container's. False: another container. os_error.

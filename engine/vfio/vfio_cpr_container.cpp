@@ -86,11 +86,8 @@ Expected<void> vfio_legacy_cpr_register_container(Vm& vm, Type1Container& contai
     return {};
   }
   vfio_cpr_add_kvm_notifier(vm);
-  const auto& section = vmstate::kVfioContainer;
-  const std::uint32_t instance = vm.life.sections.next_instance(section.name);
-  Expected<void> added = vm.life.sections.add(section.name, instance, section, container.cpr.section);
+  Expected<void> added = vm.life.sections.add_counted(vmstate::kVfioContainer, container.cpr.section);
   if (!added) return added;
-  container.cpr.instance = instance;
   container.cpr.transfer_notifier = std::make_unique<VaddrSteps>(container);
   vm.life.participants.add(*container.cpr.transfer_notifier, lifecycle::Rank::addresses, lifecycle::kTransferAndExec);
   return {};
@@ -99,8 +96,7 @@ Expected<void> vfio_legacy_cpr_register_container(Vm& vm, Type1Container& contai
 void vfio_legacy_cpr_unregister_container(Vm& vm, Type1Container& container) {
   remove_participant(vm, container.cpr.transfer_notifier);
   remove_participant(vm, container.cpr.reboot_notifier);
-  if (container.cpr.instance) (void)vm.life.sections.remove(vmstate::kVfioContainer.name, *container.cpr.instance);
-  container.cpr.instance.reset();
+  vm.life.sections.remove_counted(vmstate::kVfioContainer.name, &container.cpr.section);
   vm.life.blockers.remove(container.cpr.blocker);
 }
 

@@ -67,11 +67,8 @@ Expected<void> vfio_iommufd_cpr_register_iommufd(Vm& vm, Iommufd& iommufd) {
     iommufd.cpr.blocker = *blocker;
     return {};
   }
-  const auto& section = vmstate::kIommufd;
-  const std::uint32_t instance = vm.life.sections.next_instance(section.name);
-  Expected<void> added = vm.life.sections.add(section.name, instance, section, iommufd.cpr.section);
+  Expected<void> added = vm.life.sections.add_counted(vmstate::kIommufd, iommufd.cpr.section);
   if (!added) return added;
-  iommufd.cpr.instance = instance;
   iommufd.cpr.transfer_notifier = std::make_unique<OwnershipSteps>(iommufd);
   vm.life.participants.add(*iommufd.cpr.transfer_notifier, lifecycle::Rank::ownership, lifecycle::kTransferAndExec);
   return {};
@@ -79,8 +76,7 @@ Expected<void> vfio_iommufd_cpr_register_iommufd(Vm& vm, Iommufd& iommufd) {
 
 void vfio_iommufd_cpr_unregister_iommufd(Vm& vm, Iommufd& iommufd) {
   remove_participant(vm, iommufd.cpr.transfer_notifier);
-  if (iommufd.cpr.instance) (void)vm.life.sections.remove(vmstate::kIommufd.name, *iommufd.cpr.instance);
-  iommufd.cpr.instance.reset();
+  vm.life.sections.remove_counted(vmstate::kIommufd.name, &iommufd.cpr.section);
   vm.life.blockers.remove(iommufd.cpr.blocker);
 }
 

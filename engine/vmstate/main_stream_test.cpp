@@ -303,13 +303,11 @@ TEST(MainStream, TheRunStateEndsWithinItsField) {
             "bad_length at byte 0: size: 9 for \"running\"");
 }
 
-TEST(SectionTable, KeysAreUniqueAndInstancesCountUp) {
+TEST(SectionTable, KeysAreUnique) {
   SectionTable table;
   IommufdSection one;
   IommufdSection two;
-  EXPECT_EQ(table.next_instance("iommufd"), 0u);
-  EXPECT_TRUE(table.add("iommufd", table.next_instance("iommufd"), kIommufd, one));
-  EXPECT_EQ(table.next_instance("iommufd"), 1u);
+  EXPECT_TRUE(table.add("iommufd", 0, kIommufd, one));
   EXPECT_EQ(table.add("iommufd", 0, kIommufd, two).error().code, ErrorCode::duplicate_key);
   EXPECT_EQ(table.add("", 0, kIommufd, two).error().code, ErrorCode::bad_length);
   EXPECT_TRUE(table.add("iommufd", 1, kIommufd, two));
@@ -334,20 +332,39 @@ TEST(SectionTable, ARemovedSectionLeavesTheOthersTheirIds) {
   EXPECT_EQ(refused.error().message(), "missing_key: section \"iommufd\" instance 1 is not registered");
 }
 
-TEST(SectionTable, ANextInstanceIsOneAboveTheHighestThatIsLeft) {
+/// The objects of the instances of an idstr, from 0, as many as there are without a gap.
+std::vector<void*> instances(const SectionTable& table, std::string_view idstr) {
+  std::vector<void*> objects;
+  while (const Section* section = table.find(idstr, static_cast<std::uint32_t>(objects.size())))
+    objects.push_back(section->object);
+  return objects;
+}
+
+TEST(SectionTable, CountedInstancesHaveNoGap) {
   SectionTable table;
-  IommufdSection some[4];
-  for (IommufdSection& each : some) {
-    ASSERT_TRUE(table.add("iommufd", table.next_instance("iommufd"), kIommufd, each));
-  }
-  EXPECT_TRUE(table.remove("iommufd", 0) && table.remove("iommufd", 2));
-  EXPECT_EQ(table.next_instance("iommufd"), 4u);
+  IommufdSection some[5];
+  VfioContainerSection other;
+  for (IommufdSection& each : some) ASSERT_TRUE(table.add_counted(kIommufd, each));
+  ASSERT_TRUE(table.add_counted(kVfioContainer, other));
+  table.remove_counted("iommufd", &some[0]);
+  table.remove_counted("iommufd", &some[3]);
+  table.remove_counted("iommufd", &some[3]);
+  EXPECT_EQ(instances(table, "iommufd"), (std::vector<void*>{&some[1], &some[2], &some[4]}));
+  ASSERT_TRUE(table.add_counted(kIommufd, some[0]));
+  EXPECT_EQ(instances(table, "iommufd"), (std::vector<void*>{&some[1], &some[2], &some[4], &some[0]}));
   // By its own name, which goes with it.
-  EXPECT_TRUE(table.remove(table.find("iommufd", 3)->idstr, 3));
-  EXPECT_EQ(table.next_instance("iommufd"), 2u);
-  EXPECT_TRUE(table.remove("iommufd", 1));
-  EXPECT_EQ(table.next_instance("iommufd"), 0u);
-  EXPECT_EQ(table.size(), 0u);
+  EXPECT_TRUE(table.remove(table.find("iommufd", 1)->idstr, 1));
+  EXPECT_EQ(instances(table, "iommufd"), (std::vector<void*>{&some[1], &some[4], &some[0]}));
+  EXPECT_EQ(instances(table, "vfio-container"), (std::vector<void*>{&other}));
+  EXPECT_EQ(table.size(), 4u);
+}
+
+TEST(SectionTable, InstancesThatWereGivenKeepTheirNumbers) {
+  SectionTable table;
+  IommufdSection some[2];
+  ASSERT_TRUE(table.add("iommufd", 1, kIommufd, some[0]) && table.add("iommufd", 2, kIommufd, some[1]));
+  ASSERT_TRUE(table.remove("iommufd", 1));
+  EXPECT_EQ(table.find("iommufd", 2)->object, &some[1]);
 }
 
 TEST(SectionTable, WhatIsLeftIsSavedAndLoadsWhereTheSameIsLeft) {

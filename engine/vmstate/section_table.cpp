@@ -34,8 +34,11 @@ Expected<void> SectionTable::remove(std::string_view idstr, std::uint32_t instan
                   {"section ", quoted(idstr), " instance ", Decimal(instance_id), " is not registered"});
   }
   const auto position = sections_.begin() + static_cast<std::ptrdiff_t>(position_of(**found));
+  // The argument may be a view of the section's name.
+  const std::unique_ptr<Section> removed = std::move(*position);
   by_key_.erase(found);
   sections_.erase(position);
+  if (removed->counted) close_gap(removed->idstr, removed->instance_id);
   return {};
 }
 
@@ -45,17 +48,28 @@ SectionTable::ByKey::const_iterator SectionTable::place_of(std::string_view idst
   });
 }
 
+void SectionTable::remove_counted(std::string_view idstr, const void* object) {
+  auto found = std::ranges::find_if(
+      sections_, [&](const auto& each) { return each->counted && each->idstr == idstr && each->object == object; });
+  if (found != sections_.end()) (void)remove(idstr, (*found)->instance_id);
+}
+
+std::uint32_t SectionTable::count(std::string_view idstr) const {
+  return static_cast<std::uint32_t>(
+      std::ranges::count_if(sections_, [&](const auto& each) { return each->counted && each->idstr == idstr; }));
+}
+
+/// Numbers follow the order of registration, so each moves to the one just vacated, and the sorted order stays.
+void SectionTable::close_gap(std::string_view idstr, std::uint32_t gap) {
+  for (const auto& section : sections_) {
+    if (section->counted && section->idstr == idstr && section->instance_id > gap) --section->instance_id;
+  }
+}
+
 std::size_t SectionTable::position_of(const Section& section) const {
   auto found =
       std::ranges::lower_bound(sections_, section.section_id, {}, [](const auto& each) { return each->section_id; });
   return static_cast<std::size_t>(found - sections_.begin());
-}
-
-std::uint32_t SectionTable::next_instance(std::string_view idstr) const {
-  // The highest number itself, which has no next one, does not count.
-  const auto behind = place_of(idstr, std::numeric_limits<std::uint32_t>::max());
-  if (behind == by_key_.begin() || (*std::prev(behind))->idstr != idstr) return 0;
-  return (*std::prev(behind))->instance_id + 1;
 }
 
 const Section* SectionTable::find(std::string_view idstr, std::uint32_t instance_id) const {

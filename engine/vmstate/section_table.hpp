@@ -36,6 +36,7 @@ struct Section {
   const Description* description = nullptr;
   void* object = nullptr;
   IterableSection* iterable = nullptr;
+  bool counted = false;  ///< its instance id is its place among those of its idstr
 
   bool is(std::string_view name, std::uint32_t instance) const { return idstr == name && instance_id == instance; }
   /// "ram instance 0"
@@ -63,8 +64,20 @@ class SectionTable {
   Expected<void> add(Section section);
   /// The object is gone: nothing is saved or loaded for it any more, the other sections keep their ids. missing_key.
   Expected<void> remove(std::string_view idstr, std::uint32_t instance_id);
-  /// One above the highest instance that is registered under the idstr; 0 for the first.
-  std::uint32_t next_instance(std::string_view idstr) const;
+  /// A section that nothing but the order of creation tells from others of its description: instance 0, 1, 2 ... When
+  /// one goes, those after it move up, as the new side numbers what it makes from 0 (QEMU's keep their numbers: an
+  /// unplug spoils the next handover). Named after the description.
+  template <class T>
+  Expected<void> add_counted(const DescriptionOf<T>& description, T& object) {
+    return add({.idstr = std::string(description.name),
+                .instance_id = count(description.name),
+                .version = description.version,
+                .description = &description,
+                .object = &object,
+                .counted = true});
+  }
+  /// Nothing when it was not added.
+  void remove_counted(std::string_view idstr, const void* object);
 
   std::size_t size() const { return sections_.size(); }
   /// By position, 0 to size() - 1, in order of registration and so of section ids.
@@ -81,6 +94,8 @@ class SectionTable {
 
   /// Of the first section whose key is not below this one.
   ByKey::const_iterator place_of(std::string_view idstr, std::uint32_t instance_id) const;
+  std::uint32_t count(std::string_view idstr) const;
+  void close_gap(std::string_view idstr, std::uint32_t gap);
 
   std::vector<std::unique_ptr<Section>> sections_;
   ByKey by_key_;  ///< sorted
