@@ -21,6 +21,7 @@ struct Life {
   store::CprState cpr{};
   Incoming incoming = Incoming::none;
   RunState run_state = RunState::prelaunch;
+  bool was_suspended = false;  ///< the guest slept when it was paused
   vmstate::SectionTable sections{};
   Participants participants{};
   Blockers blockers{};

@@ -31,9 +31,9 @@ void remove_participant(Vm& vm, std::unique_ptr<lifecycle::Participant>& partici
   participant.reset();
 }
 
-/// A guest that sleeps lets its drivers set the devices up again (QEMU hw/vfio/cpr.c).
+/// A guest that sleeps, paused or not, lets its drivers set the devices up again (QEMU hw/vfio/cpr.c).
 Expected<void> vfio_cpr_reboot_notifier(const Vm& vm) {
-  if (vm.life.run_state == lifecycle::RunState::suspended) return {};
+  if (vm.life.run_state == lifecycle::RunState::suspended || vm.life.was_suspended) return {};
   return refuse(ErrorCode::bad_state, {"the guest is ", lifecycle::name(vm.life.run_state),
                                        ", but only a suspended one can lose its VFIO devices"});
 }

@@ -37,10 +37,11 @@ Expected<vmstate::SectionTable*> VirtualMachine::sections(lifecycle::Mode mode) 
 Expected<void> VirtualMachine::stop() {
   if (before_stop_) return {};
   if (Expected<void> ours = life_.check_ours("handover"); !ours) return ours;
+  for (const auto& device : devices_) device->about_to_stop();
   before_stop_ = life_.run_state;
   global_state_ = vmstate::GlobalState::of(name(life_.run_state));
   global_state_.has_vm_was_suspended = true;  // as every QEMU since 9.0 says: the next field has a meaning
-  global_state_.vm_was_suspended = was_suspended_;
+  global_state_.vm_was_suspended = life_.was_suspended;
   life_.run_state = RunState::finish_migrate;
   return life_.vcpus.pause();
 }
@@ -54,7 +55,7 @@ Expected<void> VirtualMachine::resume_here() {
 
 void VirtualMachine::stay_paused() {
   if (!before_stop_) return;
-  was_suspended_ = was_suspended_ || *before_stop_ == RunState::suspended;
+  life_.was_suspended = life_.was_suspended || *before_stop_ == RunState::suspended;
   before_stop_.reset();
   life_.run_state = RunState::paused;
 }
@@ -75,7 +76,7 @@ Expected<void> VirtualMachine::check_arrived() const {
 Expected<void> VirtualMachine::arrive() {
   if (Expected<void> known = check_arrived(); !known) return known;
   RunState state = *lifecycle::run_state_named(global_state_.text());
-  was_suspended_ = global_state_.has_vm_was_suspended && global_state_.vm_was_suspended && !is_live(state);
+  life_.was_suspended = global_state_.has_vm_was_suspended && global_state_.vm_was_suspended && !is_live(state);
   life_.incoming = lifecycle::Incoming::none;
   life_.run_state = RunState::paused;
   return run(state);

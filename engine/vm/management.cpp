@@ -29,8 +29,8 @@ Expected<void> VirtualMachine::start() {
   if (Expected<void> ours = life_.check_ours("start"); !ours) return ours;
   if (is_live(life_.run_state)) return {};
   if (Expected<void> back = life_.participants.take_back(); !back) return back;
-  if (Expected<void> runs = run(was_suspended_ ? RunState::suspended : RunState::running); !runs) return runs;
-  was_suspended_ = false;
+  if (Expected<void> runs = run(life_.was_suspended ? RunState::suspended : RunState::running); !runs) return runs;
+  life_.was_suspended = false;
   return {};
 }
 
@@ -38,7 +38,7 @@ Expected<void> VirtualMachine::pause() {
   if (Expected<void> ours = life_.check_ours("pause"); !ours) return ours;
   if (!is_live(life_.run_state)) return {};
   if (Expected<void> paused = life_.vcpus.pause(); !paused) return paused;
-  was_suspended_ = life_.run_state == RunState::suspended;
+  life_.was_suspended = life_.run_state == RunState::suspended;
   life_.run_state = RunState::paused;
   return {};
 }

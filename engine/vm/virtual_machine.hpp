@@ -139,7 +139,6 @@ class VirtualMachine {
   std::optional<vfio::Vm> vfio_;
   std::vector<std::unique_ptr<vfio::PciDevice>> devices_;
   vmstate::GlobalState global_state_;
-  bool was_suspended_ = false;  ///< before it was paused
   std::optional<lifecycle::RunState> before_stop_;
 };
 
