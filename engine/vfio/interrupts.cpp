@@ -109,7 +109,13 @@ Expected<void> Interrupts::stop() {
   return first;
 }
 
+Expected<void> Interrupts::check_enabled() const {
+  if (wanted() == kind_) return {};
+  return refuse(ErrorCode::bad_state, {"the guest's registers enable interrupts that the host refused"});
+}
+
 Expected<void> Interrupts::let_go() {
+  if (auto enabled = check_enabled(); !enabled) return enabled;
   if (error_) error_->unwatch();
   if (request_) request_->unwatch();
   if (msix_) {

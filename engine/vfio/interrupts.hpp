@@ -33,6 +33,7 @@ class Interrupts {
   Intx& intx() { return intx_; }
 
   // A handover (lifecycle::Participant)
+  /// bad_state when enabling failed: the new side would take the guest's registers at their word.
   Expected<void> let_go();
   Expected<void> take_back();
   /// The section against the table of descriptors: every vector that the guest has enabled came, and no other.
@@ -48,6 +49,7 @@ class Interrupts {
  private:
   enum class Kind : std::uint8_t { none, intx, msi, msix };
   Kind wanted() const;
+  Expected<void> check_enabled() const;
   std::uint32_t max_vectors() const;
   Expected<void> enable(Kind kind);
 

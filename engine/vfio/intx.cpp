@@ -188,12 +188,11 @@ void Intx::expired() {
   }
 }
 
-/// Both sides have the BARs mapped for the device unless an interrupt is pending.
+/// BARs that are hidden stay so: nothing is mapped while the guest is stopped (invariant I11).
 Expected<void> Intx::let_go() {
   if (!is_on()) return {};
   is_let_go_ = true;
   device_.vm().life.loop.cancel(*this);
-  if (hides_ && !is_pending_) hide_bars(false);
   return detach();
 }
 
@@ -202,11 +201,9 @@ Expected<void> Intx::take_back() {
   if (!is_let_go_ || !is_on()) return {};
   Expected<void> first = attach();
   if (!first) return first;
-  if (is_pending_) {
-    expired();
-  } else {
-    note(first, vfio().unmask(IrqIndex::intx, 0));
-  }
+  lifecycle::Life& life = device_.vm().life;
+  if (hides_) life.loop.call_at(os::Deadline::after(life.kernel.now(), kBarsHiddenFor), *this);
+  if (!is_pending_) note(first, vfio().unmask(IrqIndex::intx, 0));
   is_let_go_ = !first.has_value();
   return first;
 }

@@ -297,6 +297,146 @@ TEST(PciHandover, APendingLineOfUserSpaceKeepsTheBarsOutOfTheGuest) {
   EXPECT_EQ(host.next->memory.ranges().size(), 1u);
 }
 
+TEST(PciHandover, I42_TheBarsOfALineThatWasServedComeBackAfterARollBack) {
+  PciHost host(edu(false));
+  const machine::Truth truth(host.machine);
+  start(host, Kind::intx);
+  EXPECT_EQ(host.old->config(pci::kBar0, 0xe000'0000, 4), "");
+  ASSERT_EQ(truth.mappings().size(), 1u);
+  host.raise();
+  host.old->settle();
+  machine::acknowledge_interrupts(host.machine, host.number);
+  EXPECT_EQ(host.old->touch_bar(), "");
+  EXPECT_TRUE(host.old->memory.ranges().empty()) << "for a while yet";
+  EXPECT_EQ(texts({host.old->let_go(), host.old->take_back()}), "");
+  host.machine.advance_time(kBarsHiddenFor.nanoseconds);
+  host.old->settle();
+  EXPECT_EQ(host.old->memory.ranges().size(), 1u);
+  EXPECT_EQ(truth.mappings().size(), 1u);
+  host.raise();
+  host.old->settle();
+  EXPECT_EQ(host.old->embedder.lines.back(), "21 up");
+}
+
+/// What the guest of `vm` was given: by KVM, or by user space.
+bool was_given(PciVm& vm, Kind kind) {
+  if (vm.kvm) return vm.takes(expected(kind, 0));
+  if (kind == Kind::intx) return std::ranges::count(vm.embedder.lines, "21 up") != 0;
+  return std::ranges::count(vm.embedder.messages, std::uint32_t{kFirstMessage}) != 0;
+}
+
+TEST(PciHandover, W14_WhatHandlersTakeWhileTheLoadWaitsReachesTheGuestOfWhoeverRuns) {
+  for (const bool with_kvm : {true, false}) {
+    for (const Kind kind : {Kind::intx, Kind::msi, Kind::msix}) {
+      for (const bool is_given_up : {false, true}) {
+        const DeviceModel model = kind == Kind::msi ? DeviceModel::edu : DeviceModel::igb;
+        PciHost host({.model = model, .kvm = with_kvm, .options = {.path = "a"}});
+        start(host, kind);
+        PciVm& next = host.make_next();
+        EXPECT_EQ(texts({host.old->let_go(), host.carry(), next.take_over()}), "");
+        host.raise();
+        next.settle();
+        if (is_given_up) {
+          next.life.participants.give_up();
+          EXPECT_EQ(text_of(host.old->take_back()), "");
+        } else {
+          host.old->give_away();
+          next.run();
+        }
+        PciVm& owner = is_given_up ? *host.old : next;
+        owner.settle();
+        EXPECT_TRUE(was_given(owner, kind)) << with_kvm << static_cast<int>(kind) << is_given_up;
+      }
+    }
+  }
+}
+
+/// Its handler hides BARs, though no mapping can be changed yet.
+TEST(PciHandover, W14_ALineOfUserSpaceWhileTheLoadWaitsLeavesTheBarsAsTheyWere) {
+  PciHost host(edu(false));
+  const machine::Truth truth(host.machine);
+  start(host, Kind::intx);
+  EXPECT_EQ(host.old->config(pci::kBar0, 0xe000'0000, 4), "");
+  PciVm& next = host.make_next();
+  EXPECT_EQ(texts({host.old->let_go(), host.carry(), next.take_over()}), "");
+  host.raise();
+  next.settle();
+  EXPECT_TRUE(next.memory.ranges().empty());
+  host.old->give_away();
+  next.run();
+  machine::acknowledge_interrupts(host.machine, host.number);
+  EXPECT_EQ(next.touch_bar(), "");
+  EXPECT_EQ(next.embedder.lines, (Calls{"21 up", "21 down"}));
+  host.machine.advance_time(kBarsHiddenFor.nanoseconds);
+  next.settle();
+  EXPECT_EQ(next.memory.ranges().size(), 1u);
+  EXPECT_EQ(truth.mappings().size(), 1u);
+  EXPECT_EQ(next.vm->containers.front()->mappings().size(), 1u);
+  host.next_is_old();
+  EXPECT_EQ(host.hand_over(), "");
+  host.raise();
+  host.next->settle();
+  EXPECT_EQ(host.next->embedder.lines, Calls{"21 up"});
+}
+
+/// What an irqfd that comes too early would cost; I28_TheDeviceIsToldNothingButTheKick has the order that is kept.
+TEST(PciHandover, W16_AnIrqfdBeforeItsRouteLosesTheSignalThatWaited) {
+  PciHost host;
+  start(host, Kind::msix);
+  PciVm& next = host.make_next();
+  EXPECT_EQ(text_of(host.old->let_go()), "");
+  host.raise(1);
+  kvm::Vm& kvm = *next.kvm;
+  const auto gsi = kvm.add_message_route({.address = kMessageAddress, .data = kFirstMessage + 1});
+  const auto eventfd = next.life.cpr.descriptors.find({"0000:00:07.0_kvm_interrupt", 1});
+  ASSERT_TRUE(gsi && eventfd);
+  EXPECT_EQ(texts({kvm.assign_irqfd(*eventfd, *gsi), kvm.commit_routes()}), "");
+  EXPECT_EQ(next.take(), -1);
+  host.raise(1);
+  EXPECT_EQ(next.take(), kFirstMessage + 1) << "only what comes later is delivered";
+  EXPECT_EQ(next.take(), -1);
+}
+
+/// What telling the device anew would cost: what it sends in between has no taker. (A single MSI-X vector has a mask
+/// that would keep it.)
+TEST(PciHandover, W18_SetIrqsOnALiveVectorLosesASignal) {
+  for (const Kind kind : {Kind::msi, Kind::msix}) {
+    PciHost host(kind == Kind::msi ? edu() : PciSetup{});
+    start(host, kind);
+    Device& device = host.old->pci().device();
+    const IrqIndex index = kind == Kind::msi ? IrqIndex::msi : IrqIndex::msix;
+    const std::string entry = std::string(host.setup.host) + "_kvm_interrupt";
+    const std::int32_t eventfd = *host.old->life.cpr.descriptors.find({entry, 0});
+    EXPECT_EQ(text_of(device.disable_irqs(index)), "");
+    host.raise();
+    EXPECT_EQ(text_of(device.set_triggers(index, 0, {&eventfd, 1})), "");
+    EXPECT_EQ(host.old->take(), -1);
+    host.raise();
+    EXPECT_EQ(host.old->take(), kFirstMessage) << "only what comes later is delivered";
+  }
+}
+
+TEST(PciHandover, W18_NeitherHandoverNorRollBackTellsALiveVectorAnything) {
+  for (const bool with_kvm : {true, false}) {
+    for (const Kind kind : {Kind::intx, Kind::msi, Kind::msix}) {
+      const DeviceModel model = kind == Kind::msi ? DeviceModel::edu : DeviceModel::igb;
+      PciHost host({.model = model, .kvm = with_kvm, .options = {.path = "a"}});
+      start(host, kind);
+      PciVm& next = host.make_next();
+      host.old->seen();
+      next.seen();
+      EXPECT_EQ(texts({host.old->let_go(), host.carry(), next.take_over()}), "");
+      next.life.participants.give_up();
+      EXPECT_EQ(text_of(host.old->take_back()), "");
+      EXPECT_EQ(host.hand_over(), "");
+      for (const Calls& calls : {host.old->seen(), next.seen()}) {
+        for (const std::string& call : calls) EXPECT_FALSE(call.starts_with("MSI")) << call;
+        for (const std::string& call : calls) EXPECT_TRUE(!call.starts_with("INTX") || call == "INTX unmask") << call;
+      }
+    }
+  }
+}
+
 TEST(PciHandover, I46_AVmThatWasGivenAwayIsLeftAlone) {
   PciHost host;
   start(host, Kind::msix);
@@ -426,6 +566,32 @@ TEST(PciFaults, EnablingMsixFailsCleanlyAndWorksTheNextTime) {
       EXPECT_EQ(vm.take(), kFirstMessage + 1) << failed;
     }
   }
+}
+
+/// The guest's register says on, the host said no; the new side would believe the register.
+TEST(PciFaults, InterruptsThatTheHostRefusedAreNotHandedOverAsIfTheyWereOn) {
+  PciHost host;
+  PciVm& vm = *host.old;
+  EXPECT_EQ(vm.enable_memory(), "");
+  bool failed = false;
+  for (std::uint32_t at = 0; at < 8 && !failed; ++at) {
+    EXPECT_EQ(vm.set_msix(0), "");
+    FaultAt schedule(machine::FaultPoint::ioctl_set_irqs_short, at);
+    host.machine.set_schedule(&schedule);
+    failed = !vm.set_msix(pci::kMsixEnable).empty();
+    host.machine.set_schedule(nullptr);
+  }
+  ASSERT_TRUE(failed);
+  EXPECT_TRUE(vm.pci().config().is_msix_enabled());
+  const auto refused = vm.let_go();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::bad_state) << refused.error().message();
+  EXPECT_EQ(text_of(vm.take_back()), "");
+  EXPECT_EQ(vm.set_msix(pci::kMsixEnable), "") << "the guest's next write tries again";
+  host.use_msix(vm, 3);
+  EXPECT_EQ(host.hand_over(), "");
+  host.raise(2);
+  EXPECT_EQ(host.next->take(), kFirstMessage + 2);
 }
 
 TEST(PciFaults, I43_TakingBackGoesOnAfterAnErrorAndIsCompleteTheNextTime) {

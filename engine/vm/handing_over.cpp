@@ -37,7 +37,6 @@ Expected<vmstate::SectionTable*> VirtualMachine::sections(lifecycle::Mode mode) 
 Expected<void> VirtualMachine::stop() {
   if (before_stop_) return {};
   if (Expected<void> ours = life_.check_ours("handover"); !ours) return ours;
-  for (const auto& device : devices_) device->about_to_stop();
   before_stop_ = life_.run_state;
   global_state_ = vmstate::GlobalState::of(name(life_.run_state));
   global_state_.has_vm_was_suspended = true;  // as every QEMU since 9.0 says: the next field has a meaning
