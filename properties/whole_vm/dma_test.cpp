@@ -14,7 +14,7 @@ using lifecycle::Mode;
 using machine::Edu;
 
 constexpr std::uint64_t kFrom = 0x3000;  ///< guest physical
-constexpr std::uint64_t kTo = 0x8000;
+constexpr std::uint64_t kTo = 0x6000;
 constexpr std::size_t kBytes = 256;
 
 std::vector<std::byte> pattern() {

@@ -24,15 +24,6 @@ constexpr std::uint32_t kMsixEnable = 0x8000;
 constexpr std::uint32_t kMsixEntryBytes = 16;
 constexpr std::uint32_t kMsixControl = 12;  // of an entry
 
-std::uint32_t find_capability(vfio::PciDevice& device, std::uint32_t wanted) {
-  std::uint32_t at = device.read_config(kCapabilities, 1);
-  for (int left = 48; at != 0 && left != 0; --left) {
-    if (device.read_config(at, 1) == wanted) return at;
-    at = device.read_config(at + 1, 1);
-  }
-  return 0;
-}
-
 Expected<void> switch_message(vfio::PciDevice& device, std::uint32_t capability, std::uint32_t bit, bool on) {
   const std::uint32_t at = find_capability(device, capability);
   const std::uint32_t control = device.read_config(at + 2, 2);
@@ -68,6 +59,15 @@ Expected<void> enable_msix(vfio::PciDevice& device, std::uint8_t first_vector, s
 }
 
 }  // namespace
+
+std::uint32_t find_capability(vfio::PciDevice& device, std::uint32_t wanted) {
+  std::uint32_t at = device.read_config(kCapabilities, 1);
+  for (int left = 48; at != 0 && left != 0; --left) {
+    if (device.read_config(at, 1) == wanted) return at;
+    at = device.read_config(at + 1, 1);
+  }
+  return 0;
+}
 
 Expected<void> place_device(vfio::PciDevice& device, std::uint32_t number) {
   for (std::uint32_t bar = 0; bar < kBars; ++bar) {

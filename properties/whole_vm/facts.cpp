@@ -2,11 +2,16 @@
 
 #include <array>
 
+#include "properties/whole_vm/driver.hpp"
+
 namespace vcpr::whole_vm {
 
 namespace {
 
-constexpr std::uint32_t kConfigWords = 64;
+constexpr std::uint32_t kHeaderWords = 16;  // of a configuration space
+constexpr std::uint32_t kMsiWords = 6;
+constexpr std::uint32_t kMsixWords = 3;
+constexpr std::uint32_t kMsiCapability = 0x05;
 constexpr std::uint32_t kStatusWord = 1;
 constexpr std::uint32_t kInterruptStatus = 1u << 19;  // whether the device wants its pin now
 constexpr std::uint32_t kMsixCapability = 0x11;
@@ -18,9 +23,22 @@ void add_table(Facts& facts, const machine::Truth& truth, Owner& owner) {
                         truth.description_of(owner.process, entry.number));
 }
 
+void read_words(vfio::PciDevice& device, std::uint32_t at, std::uint32_t count, std::vector<std::uint32_t>& words) {
+  for (std::uint32_t i = 0; i < count; ++i) words.push_back(device.read_config(at + i * 4, 4));
+}
+
+/// A device with many capabilities has a long space, and each word may be a call.
+std::vector<std::uint32_t> read_config(vfio::PciDevice& device) {
+  std::vector<std::uint32_t> words;
+  read_words(device, 0, kHeaderWords, words);
+  words[kStatusWord] &= ~kInterruptStatus;
+  if (const std::uint32_t at = find_capability(device, kMsiCapability)) read_words(device, at, kMsiWords, words);
+  if (const std::uint32_t at = find_capability(device, kMsixCapability)) read_words(device, at, kMsixWords, words);
+  return words;
+}
+
 std::vector<std::byte> read_msix_table(vfio::PciDevice& device) {
-  std::uint32_t at = device.read_config(0x34, 1);
-  while (at != 0 && device.read_config(at, 1) != kMsixCapability) at = device.read_config(at + 1, 1);
+  const std::uint32_t at = find_capability(device, kMsixCapability);
   if (at == 0) return {};
   const std::uint32_t count = (device.read_config(at + 2, 2) & 0x7ff) + 1;
   const std::uint32_t where = device.read_config(at + 4, 4);
@@ -52,9 +70,7 @@ Facts take_facts(Rig& rig, Owner& owner) {
   for (const vm::PciConfig& each : owner.vm->config().devices) {
     vfio::PciDevice* device = owner.vm->device(each.device.name);
     if (device == nullptr) continue;
-    auto& words = facts.config.emplace_back();
-    for (std::uint32_t i = 0; i < kConfigWords; ++i) words.push_back(device->read_config(i * 4, 4));
-    words[kStatusWord] &= ~kInterruptStatus;
+    facts.config.push_back(read_config(*device));
     facts.msix_table.push_back(read_msix_table(*device));
   }
   for (const memory::RamBlock& block : owner.vm->ram().all())

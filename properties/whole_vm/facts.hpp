@@ -30,7 +30,7 @@ struct Facts {
   bool incoming = false;
   std::size_t blockers = 0;
   std::size_t participants = 0;
-  std::vector<std::vector<std::uint32_t>> config{};  ///< words, as the guest reads them
+  std::vector<std::vector<std::uint32_t>> config{};  ///< header, MSI, MSI-X: words, as the guest reads them
   std::vector<std::vector<std::byte>> msix_table{};  ///< of devices that have one
   std::vector<std::vector<std::byte>> ram{};         ///< contents
 };

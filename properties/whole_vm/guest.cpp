@@ -19,6 +19,7 @@ namespace abi = os::abi;
 constexpr std::uint8_t kFirstVector = 0x40;
 constexpr std::uint32_t kLevel = 1u << 15;
 constexpr std::uint32_t kMasked = 1u << 16;
+constexpr int kStorm = 1000;                      // interrupts without a pause
 constexpr std::uint8_t kFirstRedirection = 0x10;  // of the IOAPIC's registers
 
 machine::Vcpu* vcpu_of(machine::Machine& machine, vm::VirtualMachine& vm, machine::Process& process) {
@@ -123,7 +124,9 @@ void Guest::start_over(vm::VirtualMachine& vm) {
 
 void Guest::forget(std::uint32_t device) {
   for (Line& line : lines_) {
-    if (line.device == device) line.is_enabled = false;
+    if (line.device != device) continue;
+    line.is_enabled = false;
+    line.handled_since_raise = line.raised;  // what waited is lost with it
   }
 }
 
@@ -176,7 +179,11 @@ void Guest::look(vm::VirtualMachine& vm) {
 
 bool Guest::run(vm::VirtualMachine& vm, machine::Process& process, const GuestVcpus& vcpus) {
   bool did = false;
-  while (process.alive() && vcpus.running()) {
+  for (int left = kStorm; process.alive() && vcpus.running(); --left) {
+    if (left == 0) {
+      met_a_storm_ = true;
+      break;
+    }
     look(vm);
     if (holds_ || in_service_ >= 0) break;
     take(vm, process);
@@ -193,7 +200,10 @@ Expected<void> Guest::mask(vm::VirtualMachine& vm, machine::Process& process, st
   auto* device = vm.device(host_address(it.device));
   if (device == nullptr) return {};
   if (it.kind == Interrupt::msix) {
-    if (auto done = mask_msix(*device, it.vector, masked); !done) return done;
+    if (auto done = mask_msix(*device, it.vector, masked); !done) {
+      it.is_masked = true;  // the driver unmasks it once more
+      return done;
+    }
   } else if (machine::Vcpu* vcpu = vcpu_of(machine_, vm, process); vcpu != nullptr) {
     const auto index = static_cast<std::uint8_t>(kFirstRedirection + 2 * (kFirstPin + it.device));
     write_ioapic(vcpu->vm, index, it.cpu_vector | kLevel | (masked ? kMasked : 0));

@@ -65,6 +65,8 @@ class Guest final : public kvm::InterruptSink {
   /// is in the midst of one. True: it did something.
   bool run(vm::VirtualMachine& vm, machine::Process& process, const GuestVcpus& vcpus);
   const std::vector<Line>& lines() const { return lines_; }
+  /// An interrupt came again and again, however often it was handled.
+  bool met_a_storm() const { return met_a_storm_; }
 
   // Steps of a guest whose vCPUs run
   void hold() { holds_ = true; }
@@ -101,6 +103,7 @@ class Guest final : public kvm::InterruptSink {
   const Shape& shape_;
   std::vector<Line> lines_;
   bool holds_ = false;
+  bool met_a_storm_ = false;
   int in_service_ = -1;                 ///< the vector it took and has not ended
   std::set<std::uint32_t> to_look_at_;  ///< devices
   std::set<std::uint8_t> requested_;    ///< without KVM: what user space delivered

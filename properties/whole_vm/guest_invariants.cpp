@@ -12,7 +12,7 @@ Verdict the_guest_sees_the_same_device(const Handover& handover) {
     for (std::size_t word = 0; word < handover.before.config[i].size(); ++word) {
       if (handover.before.config[i][word] != handover.after->config[i][word])
         return violated("I32",
-                        "config of device " + number(i) + " at " + number(word * 4) + " is " +
+                        "word " + number(word) + " of header, MSI and MSI-X of device " + number(i) + " is " +
                             number(handover.before.config[i][word]),
                         number(handover.after->config[i][word]));
     }

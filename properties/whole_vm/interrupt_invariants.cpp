@@ -30,6 +30,7 @@ Verdict every_raise_is_handled(const Handover& handover) {
 
 Verdict no_line_is_stuck(const Handover& handover) {
   if (handover.after == nullptr) return {};
+  if (handover.rig.guest().met_a_storm()) return violated("I24", "each interrupt ends when it is handled", "a storm");
   for (const machine::DeviceFact& each : machine::Truth(handover.rig.machine()).devices()) {
     if (each.intx_masked) return violated("I24", "INTx of device " + number(each.number) + " open again", "masked");
   }

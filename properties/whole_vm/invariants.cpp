@@ -42,7 +42,8 @@ namespace {
   X(I44, unless_damaged, the_guest_resumes_last)                      \
   X(I46, unless_damaged, old_only_closes_after_done)
 
-[[noreturn]] void fail(const char* function, const Violation& violation) {
+/// Inlined, so that the function above it in a stack is that of the invariant.
+[[noreturn, gnu::always_inline]] inline void fail(const char* function, const Violation& violation) {
   std::fprintf(stderr, "%s: wanted: %s; found: %s\n", function, violation.wanted.c_str(), violation.found.c_str());
   std::abort();
 }

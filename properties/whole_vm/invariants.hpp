@@ -30,8 +30,8 @@ struct Handover {
 
   bool given() const { return after != nullptr && rig.owner() == rig.new_owner(); }
   bool kept() const { return after != nullptr && rig.owner() == rig.old_owner(); }
-  /// The VM was written to a file and started again: its devices are new to it.
-  bool rebooted() const { return given() && attempt.mode == lifecycle::Mode::cpr_reboot; }
+  /// The VM was written to a file, and a new process, which may have died, opened its devices anew.
+  bool rebooted() const { return !kept() && attempt.mode == lifecycle::Mode::cpr_reboot; }
 };
 
 Verdict an_undisturbed_attempt_succeeds(const Handover& handover);        // S5

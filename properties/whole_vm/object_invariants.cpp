@@ -189,6 +189,9 @@ Verdict vaddrs_are_the_owners(const Handover& handover) {
 
 Verdict each_vaddr_is_moved_once(const Handover& handover) {
   if (handover.disturbed || !handover.given()) return {};
+  const bool is_exact = std::ranges::none_of(handover.before.mappings,
+                                             [&](const MappingFact& each) { return comes_and_goes(handover, each); });
+  if (!is_exact) return {};
   const auto by_address = static_cast<std::size_t>(
       std::ranges::count_if(handover.before.mappings, [](const MappingFact& each) { return !each.is_file; }));
   const auto invalidated = changes(handover, IovaChangeKind::vaddr_invalidated);

@@ -69,12 +69,14 @@ void Rig::postpone(std::function<void(Rig&)> action) {
   postponed_.push_back(std::move(action));
 }
 
-void Rig::do_postponed() {
+bool Rig::do_postponed() {
+  const bool has_any = !postponed_.empty();
   for (std::size_t next = 0; next < postponed_.size(); ++next) {
     auto action = std::move(postponed_[next]);  // it may postpone more
     action(*this);
   }
   postponed_.clear();
+  return has_any;
 }
 
 Owner* Rig::running() {
@@ -127,7 +129,8 @@ bool Rig::run_owner(Owner& owner) {
   const std::uint64_t before = machine_->calls();
   (void)owner.loop.turn({machine_->now()});
   const bool called = machine_->calls() - before > 1;  // more than the poll itself
-  const bool handled = guest_->run(*owner.vm, owner.process, owner.vcpus);
+  const bool asleep = owner.vm->life().run_state == lifecycle::RunState::suspended;
+  const bool handled = !asleep && guest_->run(*owner.vm, owner.process, owner.vcpus);
   return called || handled;
 }
 

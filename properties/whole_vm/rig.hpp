@@ -7,6 +7,7 @@
 #include <list>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/handover/source.hpp"
@@ -98,6 +99,14 @@ class Rig final : private machine::Schedule {
   /// The embedder gives an attempt up; after the engine's step.
   void cancel_old();
   void cancel_new();
+  /// No event happens and no fault comes meanwhile: for looks at the VM in the midst of an attempt.
+  template <class Look>
+  auto undisturbed(Look look) {
+    const Attempt* attempt = std::exchange(attempt_, nullptr);
+    auto seen = look();
+    attempt_ = attempt;
+    return seen;
+  }
   /// Whose vCPUs run: null when none do.
   Owner* running();
   /// Management of a device of the shape: it leaves the VM, or comes back and its driver sets it up.
@@ -123,10 +132,11 @@ class Rig final : private machine::Schedule {
   void step_new(Sides& sides);
   void start_new_image(Sides& sides);
   Expected<void> build_new(Sides& sides);
-  void pass_time(const Sides& sides);
+  bool is_due(Owner& owner, const std::optional<handover::Advance>& wait);
+  bool pass_time(const Sides& sides);
   void conclude(Sides& sides);
-  void step(Sides& sides, int turn);  ///< of both sides, and what else there is to do
-  void do_postponed();
+  bool step(Sides& sides, int turn);  ///< of both sides, and what else there is to do; false: nothing
+  bool do_postponed();
   bool is_given_away() const;
   void reboot(Sides& sides);
   void load_fault(const Event& event);

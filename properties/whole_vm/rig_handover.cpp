@@ -20,8 +20,6 @@ constexpr const char* kMainSocket = "/run/main";
 constexpr int kMaxTurns = 20000;
 /// Of a main stream: the memory of the largest shape, and what else there is.
 constexpr std::size_t kMaxFileBytes = 1 << 20;
-/// Turns without a change of phase before time moves on.
-constexpr int kPatience = 3;
 
 }  // namespace
 
@@ -34,13 +32,8 @@ struct Rig::Sides {
   int main_file = -1;  ///< exec
   bool old_ended = false;
   bool new_ended = false;
-  os::Deadline old_until{};
-  os::Deadline new_until{};
-
-  auto phases() const {
-    return std::tuple(source ? static_cast<int>(source->phase()) : -1, target ? static_cast<int>(target->step()) : -1,
-                      old_ended, new_ended);
-  }
+  std::optional<handover::Advance> old_wait{};  ///< none: it has something to do
+  std::optional<handover::Advance> new_wait{};
 };
 
 void Rig::begin(const Attempt& attempt, Sides& sides) {
@@ -99,7 +92,7 @@ void Rig::step_old(Sides& sides) {
   if (!old_->process.alive()) return;
   if (!advanced) sides.outcome.old_error = std::move(advanced.error());
   sides.old_ended = sides.outcome.old_error.has_value() || advanced->done;
-  if (!sides.old_ended) sides.old_until = advanced->until;
+  if (!sides.old_ended) sides.old_wait = *advanced;
   if (advanced && advanced->done && sides.attempt.mode == Mode::cpr_reboot) reboot(sides);
 }
 
@@ -130,10 +123,9 @@ void Rig::step_new(Sides& sides) {
   }
   auto advanced = sides.target->advance();
   Expected<void> built;
-  if (advanced && sides.target->step() == handover::TargetStep::building) {
-    built = build_new(sides);
-    if (!built) sides.target->cancel();
-  }
+  const bool is_to_build = advanced && sides.target->step() == handover::TargetStep::building;
+  if (is_to_build) built = build_new(sides);
+  if (!built) sides.target->cancel();
   if (!new_->process.alive()) return;
   if (!built) sides.outcome.new_error = std::move(built.error());
   if (!advanced) sides.outcome.new_error = std::move(advanced.error());
@@ -143,15 +135,26 @@ void Rig::step_new(Sides& sides) {
     return;
   }
   sides.new_ended = sides.target->step() == handover::TargetStep::done;
-  sides.new_until = advanced->until;
+  sides.new_wait = is_to_build ? std::nullopt : std::optional(*advanced);
 }
 
-void Rig::pass_time(const Sides& sides) {
-  std::uint64_t until = std::numeric_limits<std::uint64_t>::max();
-  if (!sides.old_ended) until = std::min(until, sides.old_until.nanoseconds);
-  if (!sides.new_ended) until = std::min(until, sides.new_until.nanoseconds);
-  const std::uint64_t now = machine_->now();
-  if (until != std::numeric_limits<std::uint64_t>::max() && until > now) machine_->advance_time(until - now);
+/// What it waits for has come, or its time is over.
+bool Rig::is_due(Owner& owner, const std::optional<handover::Advance>& wait) {
+  if (!wait || !owner.process.alive() || wait->until.passed(machine_->now())) return true;
+  if (wait->fd < 0) return false;
+  os::PollFd wanted{wait->fd, wait->events, 0};
+  const auto ready = owner.kernel.poll({&wanted, 1}, {0});
+  return !ready || *ready > 0;
+}
+
+/// Nobody has anything to do: time moves to the earliest deadline. False: there is none.
+bool Rig::pass_time(const Sides& sides) {
+  os::Deadline until = os::Deadline::never();
+  if (!sides.old_ended && sides.old_wait) until = std::min(until, sides.old_wait->until);
+  if (!sides.new_ended && sides.new_wait) until = std::min(until, sides.new_wait->until);
+  if (until == os::Deadline::never()) return false;
+  if (!until.passed(machine_->now())) machine_->advance_time(until.nanoseconds - machine_->now());
+  return true;
 }
 
 /// Nobody but the new process can run the VM any more.
@@ -175,7 +178,9 @@ void Rig::kill_new() {
 
 void Rig::cancel_old() {
   postpone([](Rig& rig) {
-    if (rig.sides_ != nullptr && rig.sides_->source) rig.sides_->source->cancel();
+    if (rig.sides_ == nullptr || !rig.sides_->source) return;
+    rig.sides_->source->cancel();
+    rig.sides_->old_wait.reset();
   });
 }
 
@@ -184,6 +189,7 @@ void Rig::cancel_new() {
   postpone([](Rig& rig) {
     if (rig.sides_ == nullptr || !rig.sides_->target || rig.sides_->new_ended) return;
     rig.sides_->target->cancel();
+    rig.sides_->new_wait.reset();
   });
 }
 
@@ -222,14 +228,18 @@ void Rig::conclude(Sides& sides) {
   }
 }
 
-void Rig::step(Sides& sides, int turn) {
+bool Rig::step(Sides& sides, int turn) {
+  bool did = false;
   const bool new_first = (sides.attempt.turns >> (turn % 32) & 1) != 0;
   for (const bool is_new : {new_first, !new_first}) {
+    if (is_new ? sides.new_ended : sides.old_ended) continue;
+    if (!is_due(is_new ? *new_ : *old_, is_new ? sides.new_wait : sides.old_wait)) continue;
     is_new ? step_new(sides) : step_old(sides);
-    do_postponed();
+    did = true;
+    did |= do_postponed();
   }
-  for (Owner& each : owners_) run_owner(each);
-  do_postponed();
+  for (Owner& each : owners_) did |= run_owner(each);
+  return do_postponed() || did;
 }
 
 Outcome Rig::hand_over(const Attempt& attempt) {
@@ -242,12 +252,8 @@ Outcome Rig::hand_over(const Attempt& attempt) {
   Sides sides{.attempt = attempt, .outcome = outcome};
   sides_ = &sides;
   begin(attempt, sides);
-  int quiet = 0;
   for (int turn = 0; turn < kMaxTurns && !(sides.old_ended && sides.new_ended); ++turn) {
-    const auto before = sides.phases();
-    step(sides, turn);
-    quiet = before == sides.phases() ? quiet + 1 : 0;
-    if (quiet > kPatience) pass_time(sides);
+    if (!step(sides, turn) && !pass_time(sides)) break;
   }
   conclude(sides);
   sides_ = nullptr;

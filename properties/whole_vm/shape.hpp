@@ -14,7 +14,7 @@ enum class Backend : std::uint8_t { legacy, iommufd };
 enum class Interrupt : std::uint8_t { intx, msi, msix };
 
 inline constexpr std::size_t kMaxDevices = 4;
-inline constexpr std::uint64_t kRamBytes = 64 << 10;  ///< of a block
+inline constexpr std::uint64_t kRamBytes = 32 << 10;  ///< of a block
 
 struct DeviceShape {
   machine::DeviceModel model{};

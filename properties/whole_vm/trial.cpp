@@ -44,7 +44,7 @@ void Trial::change(const std::function<Expected<void>(Owner&)>& how) {
   const std::uint32_t descriptors = truth.descriptors_open(owner->process);
   (void)how(*owner);
   if (!owner->process.alive()) return;
-  Facts now = take_facts(rig_, *owner);
+  Facts now = rig_.undisturbed([&] { return take_facts(rig_, *owner); });
   now.descriptors = before_.descriptors + now.descriptors - descriptors;
   now.environment = std::move(before_.environment);
   before_ = std::move(now);
