@@ -11,6 +11,7 @@ int main(int argc, char** argv) {
   int status = vcpr::tool::kDone;
   vcpr::tool::add_list(tool, status);
   vcpr::tool::add_run(tool, status);
+  vcpr::tool::add_sweep(tool, status);
   vcpr::tool::add_explain(tool, status);
   vcpr::tool::add_encode(tool, status);
   vcpr::tool::add_decode(tool, status);

@@ -108,7 +108,7 @@ constexpr bool in_order() {
   return true;
 }
 static_assert(in_order(), "fault_table() is indexed by the enumeration");
-static_assert(static_cast<std::size_t>(ioctl_fault_queue_emfile) == kRules.size(), "every fault point has its rule");
+static_assert(kFaultPoints == kRules.size() + 1, "every fault point has its rule");
 
 constexpr std::array<std::string_view, kCallCount> kCallNames = {
     "open",       "close",    "fcntl",  "read",     "write",        "pread",    "pwrite", "lseek",    "ftruncate",

@@ -1,6 +1,8 @@
 // Where a handler of the machine can fail as the real one can, and what that leaves behind.
 #pragma once
 
+#include <bitset>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -118,6 +120,10 @@ enum class FaultPoint : std::uint8_t {
   ioctl_attach_pt_enomem,
   ioctl_fault_queue_emfile,
 };
+
+inline constexpr std::size_t kFaultPoints = static_cast<std::size_t>(FaultPoint::ioctl_fault_queue_emfile) + 1;
+/// Bit n: FaultPoint n.
+using FaultSet = std::bitset<kFaultPoints>;
 
 struct FaultRule {
   FaultPoint point{};

@@ -47,6 +47,7 @@ struct CallRecord {
   std::uint64_t value = 0;                   ///< of a call that succeeded
   os::Errno error = os::Errno::none;
   FaultPoint fired = FaultPoint::none;  ///< the fault point that this call met
+  FaultSet passed{};                    ///< those that it came by: what it could have met
 };
 
 class Listener {

@@ -105,7 +105,8 @@ Result<Value> SimKernel::call(Call call, std::string_view text, std::initializer
          text,
          result ? word(result) : 0,
          result ? Errno::none : result.error(),
-         context.met},
+         context.met,
+         context.passed},
         context.output);
   return result;
 }

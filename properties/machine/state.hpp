@@ -223,10 +223,12 @@ struct Context {
   Call call;
   FaultPoint fault;                     ///< asked for by the schedule
   FaultPoint met = FaultPoint::none;    ///< and reached
+  FaultSet passed{};                    ///< every point that it came by
   std::span<const std::byte> output{};  ///< what the call wrote into the caller's buffer, for the trace
 
   /// True once, at the place where the real handler would meet this failure.
   bool fires(FaultPoint point) {
+    passed.set(static_cast<std::size_t>(point));
     if (fault != point || met != FaultPoint::none) return false;
     met = point;
     return true;

@@ -110,7 +110,7 @@ void Player::attempt(const Step& how, std::span<const Step> pinned) {
 void Player::judge(Played played) {
   const Ending ending = played.given ? Ending::given : rig_.owner() != nullptr ? Ending::kept : Ending::lost;
   outcome_.endings.push_back(ending);
-  outcome_.calls = played.outcome.calls;
+  outcome_.calls.push_back(std::move(played.calls));
   for (std::size_t i = first_seen_; i < outcome_.seen.size(); ++i) outcome_.seen[i].ending = ending;
   for (const auto& error : {played.outcome.old_error, played.outcome.new_error}) {
     if (!error) continue;

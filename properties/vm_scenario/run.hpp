@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "properties/invariants/invariants.hpp"
+#include "properties/machine/fault.hpp"
 #include "properties/vm_scenario/scenario.hpp"
 
 namespace vcpr::vm_scenario {
@@ -23,8 +24,10 @@ std::string_view name(Ending ending);
 
 /// One pinned step that happened: what both sides were doing then, and how the attempt ended.
 struct Seen {
-  std::uint8_t source_phase = 0;  ///< handover::Phase
-  std::uint8_t target_step = 9;   ///< handover::TargetStep; one more than the last: there is no target
+  static constexpr std::uint8_t kNoSource = 12;  ///< one more than the last handover::Phase
+  static constexpr std::uint8_t kNoTarget = 9;   ///< one more than the last handover::TargetStep
+  std::uint8_t source_phase = kNoSource;
+  std::uint8_t target_step = kNoTarget;
   Action action{};
   Ending ending{};
 };
@@ -34,8 +37,9 @@ struct Outcome {
   std::vector<Ending> endings;                     ///< of each attempt
   std::vector<std::string> errors;                 ///< why attempts failed, in order
   std::vector<Seen> seen;
-  std::uint64_t calls = 0;  ///< of the last attempt
-  std::uint64_t hash = 0;   ///< over every call and the state at the end
+  /// Of each attempt, the calls of old and new, in order: the fault points that each came by. What `at` counts.
+  std::vector<std::vector<machine::FaultSet>> calls;
+  std::uint64_t hash = 0;  ///< over every call and the state at the end
 };
 
 /// Gets a line per step, call and ending when somebody wants the story.

@@ -7,8 +7,8 @@ namespace vcpr::vm_scenario {
 
 namespace {
 
-constexpr std::size_t kPhases = 12;  // of a source
-constexpr std::size_t kPlaces = kPhases + 10;
+constexpr std::size_t kPhases = Seen::kNoSource + 1;
+constexpr std::size_t kPlaces = kPhases + Seen::kNoTarget + 1;
 
 /// One function a place and action: an edge for whoever instruments them.
 template <std::size_t Number>

@@ -83,13 +83,17 @@ Verdict a_failed_attempt_changes_nothing(const Handover& handover) {
 Verdict the_guest_resumes_last(const Handover& handover) {
   if (!handover.kept() || handover.rig.old_owner()->vcpus.runs().size() < 2) return {};
   const std::uint64_t resumed = handover.rig.old_owner()->vcpus.runs().back().from;
+  const std::string wanted = "everything is back before the guest resumes at " + number(resumed);
+  Verdict verdict;
   for (const Asked& each : handover.witness.asked()) {
-    if (each.number >= resumed &&
-        (each.request == os::abi::request::kvm_irqfd || each.request == os::abi::request::vfio_iommu_map_dma))
-      return violated("I44", "everything is back before the guest resumes at " + number(resumed),
-                      "request " + number(each.request) + " at " + number(each.number));
+    if (each.number >= resumed && each.request == os::abi::request::kvm_irqfd)
+      verdict = violated("I44", wanted, "an irqfd at " + number(each.number));
   }
-  return {};
+  machine::Truth(handover.rig.machine()).iova_changes().for_each([&](const machine::IovaChange& each) {
+    if (each.call_number >= resumed && each.kind == machine::IovaChangeKind::vaddr_updated)
+      verdict = violated("I44", wanted, "a vaddr at " + number(each.call_number));
+  });
+  return verdict;
 }
 
 Verdict old_only_closes_after_done(const Handover& handover) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "properties/machine/truth.hpp"
+
 namespace vcpr::whole_vm {
 
 namespace {
@@ -124,11 +126,18 @@ machine::FaultPoint Rig::before(const machine::CallSite& site) {
   return armed->point;
 }
 
+/// Calls so far but those by which a main loop looks whether there is anything to do.
+std::uint64_t Rig::calls_at_work(const Owner& owner) const {
+  const machine::Truth truth(*machine_);
+  return machine_->calls() - truth.calls_of(owner.process, machine::Call::poll) -
+         truth.calls_of(owner.process, machine::Call::now);
+}
+
 bool Rig::run_owner(Owner& owner) {
   if (!owner.process.alive() || !owner.vm) return false;
-  const std::uint64_t before = machine_->calls();
+  const std::uint64_t before = calls_at_work(owner);
   (void)owner.loop.turn({machine_->now()});
-  const bool called = machine_->calls() - before > 1;  // more than the poll itself
+  const bool called = calls_at_work(owner) != before;
   const bool asleep = owner.vm->life().run_state == lifecycle::RunState::suspended;
   const bool handled = !asleep && guest_->run(*owner.vm, owner.process, owner.vcpus);
   return called || handled;

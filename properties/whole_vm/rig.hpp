@@ -126,6 +126,7 @@ class Rig final : private machine::Schedule {
   struct Sides;
 
   machine::FaultPoint before(const machine::CallSite& site) override;
+  std::uint64_t calls_at_work(const Owner& owner) const;
   bool run_owner(Owner& owner);
   void begin(const Attempt& attempt, Sides& sides);
   void step_old(Sides& sides);

@@ -107,7 +107,9 @@ Played Trial::run(machine::Listener* also) {
                           .damaged = damaged_,
                           .replugged = replugged_};
   played.given = handover.given();
-  for (const Asked& each : witness_.asked()) played.calls.push_back(each.call);
+  for (const Asked& each : witness_.asked()) {
+    if (played.calls.size() < played.outcome.calls) played.calls.push_back(each.passed);
+  }
   played.violations = check(handover);
   if (at_once_) played.violations.insert(played.violations.begin(), *at_once_);
   return played;

@@ -13,8 +13,8 @@ namespace vcpr::whole_vm {
 struct Played {
   Outcome outcome;
   bool given = false;
-  std::vector<machine::Call> calls{};   ///< of the attempt, in order
-  std::vector<Violation> violations{};  ///< of the invariants
+  std::vector<machine::FaultSet> calls{};  ///< of the attempt, in order: the fault points that each came by
+  std::vector<Violation> violations{};     ///< of the invariants
 };
 
 class Trial final : private machine::Listener {

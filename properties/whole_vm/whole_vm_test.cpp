@@ -78,11 +78,11 @@ void sweep(const Shape& shape, Attempt attempt, std::string_view what, const std
 
 /// Each fault that the machine has for a call, at each such call.
 void sweep_faults(const Shape& shape, Attempt attempt) {
-  const std::vector<machine::Call> calls = play(shape, attempt, false).calls;
+  const std::vector<machine::FaultSet> calls = play(shape, attempt, false).calls;
   int failures = 0;
   for (std::uint64_t at = 0; at < calls.size(); ++at) {
     for (const machine::FaultRule& rule : machine::fault_table()) {
-      if (rule.call != calls[at]) continue;
+      if (!calls[at].test(static_cast<std::size_t>(rule.point))) continue;
       attempt.events = {{.at = at, .fault = rule.point}};
       if (report(attempt, rule.name, at, play(shape, attempt, true), failures)) return;
     }

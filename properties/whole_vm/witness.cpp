@@ -11,7 +11,8 @@ void Witness::called(const machine::CallRecord& record) {
                     .image = record.image,
                     .call = record.site.call,
                     .request = is_ioctl && record.arguments.size() > 1 ? record.arguments[1] : 0,
-                    .succeeded = record.error == os::Errno::none});
+                    .succeeded = record.error == os::Errno::none,
+                    .passed = record.passed});
 }
 
 std::uint64_t Witness::count(std::uint64_t request) const {

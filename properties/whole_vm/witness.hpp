@@ -15,6 +15,7 @@ struct Asked {
   machine::Call call{};
   std::uint64_t request = 0;  ///< of an ioctl
   bool succeeded = false;
+  machine::FaultSet passed{};  ///< fault points that the call came by
 };
 
 class Witness final : public machine::Listener {
