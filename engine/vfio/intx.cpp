@@ -12,6 +12,9 @@ namespace {
 constexpr std::string_view kInterrupt = "intx-interrupt";
 constexpr std::string_view kUnmask = "intx-unmask";
 
+/// How long an interrupt that was put off waits before it is looked whether the guest runs again.
+constexpr os::Duration kPutOffFor = os::Duration::milliseconds(10);
+
 void note(Expected<void>& first, Expected<void> result) {
   if (first && !result) first = std::move(result);
 }
@@ -133,7 +136,7 @@ Expected<void> Intx::disable() {
 
 void Intx::abandon() {
   (void)detach();
-  has_irqfd_ = false;
+  has_irqfd_ = is_put_off_ = false;
   drop_unmask();
   if (std::exchange(interrupt_, -1) >= 0) vfio_cpr_delete_vector_fd(device_, kInterrupt, 0);
 }
@@ -162,7 +165,23 @@ Expected<void> Intx::set_route(const IntxRoute& route, bool is_ours) {
   return first;
 }
 
+/// By this side, which has not let go yet: BARs stay where they are (invariant I11).
+bool Intx::is_stopped_for_handover() const {
+  return device_.vm().life.run_state == lifecycle::RunState::finish_migrate;
+}
+
+/// The signal stays in its eventfd, for the other side, or for this one when its guest runs again.
+void Intx::put_off() {
+  lifecycle::EventLoop& loop = device_.vm().life.loop;
+  if (has_handler_) loop.unwatch(interrupt_);
+  has_handler_ = false;
+  is_put_off_ = true;
+  loop.cancel(*this);
+  loop.call_at(os::Deadline::after(device_.vm().life.kernel.now(), kPutOffFor), *this);
+}
+
 void Intx::ready(int fd) {
+  if (is_stopped_for_handover()) return put_off();
   if (read_eventfd(device_.vm().life.kernel, fd) == 0) return;
   is_pending_ = true;
   (void)set_level(true);
@@ -180,6 +199,8 @@ Expected<void> Intx::guest_accessed() {
 }
 
 void Intx::expired() {
+  if (is_stopped_for_handover()) return put_off();
+  if (std::exchange(is_put_off_, false)) (void)attach();
   lifecycle::Life& life = device_.vm().life;
   if (is_pending_) {
     life.loop.call_at(os::Deadline::after(life.kernel.now(), kBarsHiddenFor), *this);
@@ -192,6 +213,7 @@ void Intx::expired() {
 Expected<void> Intx::let_go() {
   if (!is_on()) return {};
   is_let_go_ = true;
+  is_put_off_ = false;
   device_.vm().life.loop.cancel(*this);
   return detach();
 }

@@ -59,6 +59,8 @@ class Intx final : public lifecycle::FdHandler, public lifecycle::TimerHandler {
   Expected<void> set_level(bool up);
   void hide_bars(bool hidden);
   void drop_unmask();
+  bool is_stopped_for_handover() const;
+  void put_off();
   Device& vfio() { return device_.device(); }
 
   PciDevice& device_;
@@ -72,6 +74,7 @@ class Intx final : public lifecycle::FdHandler, public lifecycle::TimerHandler {
   bool is_pending_ = false;
   bool hides_ = false;  ///< BARs are out of the guest
   bool is_let_go_ = false;
+  bool is_put_off_ = false;  ///< the handler comes back when the guest runs again
 };
 
 }  // namespace vcpr::vfio

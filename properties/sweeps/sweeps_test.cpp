@@ -184,7 +184,8 @@ std::string test_name(const testing::TestParamInfo<const char*>& name) {
 INSTANTIATE_TEST_SUITE_P(Canonical, BoundedSweep,
                          testing::Values("transfer.legacy.intx", "transfer.iommufd.msix.shared-eventfds",
                                          "transfer-plain.legacy.msix", "transfer-stop-first.iommufd.msi",
-                                         "exec.legacy.msix", "exec.iommufd.intx.without-kvm", "reboot.both"),
+                                         "transfer-stop-first.legacy.intx.without-kvm", "exec.legacy.msix",
+                                         "exec.iommufd.intx.without-kvm", "reboot.both"),
                          test_name);
 
 }  // namespace
