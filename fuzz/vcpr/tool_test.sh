@@ -73,5 +73,15 @@ for seed in "$corpus"/fd_store/seeds/*.txt "$corpus"/table_handover/seeds/*.txt;
   status 0 "$vcpr" run "$target" "$seed"
 done
 
+# A sweep goes on where it was, and says the same in the end; one of another kind does not go on with it.
+sweep=("$vcpr" sweep exec.legacy.msi.without-update-vaddr --resume "$scratch/state" --out "$scratch/sweep")
+status 0 "$vcpr" sweep --list && grep -qx 'transfer.legacy.msix.shared-eventfds' "$scratch/out" || fail "sweeps are not listed"
+status 0 "${sweep[@]}" && sed 's/ (.*/,/' "$scratch/out" | tail -n 1 >"$scratch/sums"
+head -c -20 "$scratch/state" >"$scratch/cut" && mv "$scratch/cut" "$scratch/state"
+status 0 "${sweep[@]}" && sed 's/ (.*/,/' "$scratch/out" | tail -n 1 | cmp -s - "$scratch/sums" || fail "a sweep does not go on"
+status 0 "${sweep[@]}" && grep -q '(0 of them now' "$scratch/out" || fail "a sweep that is done begins again"
+status 2 "${sweep[@]}" --pairs 5
+status 2 "$vcpr" sweep no.such
+
 [ $broken -eq 0 ] && echo "every promise holds"
 exit $((broken > 0))
