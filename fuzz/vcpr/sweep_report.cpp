@@ -18,6 +18,8 @@ using vm_scenario::Scenario;
 
 /// Scenarios tried to make a finding smaller.
 constexpr std::uint32_t kTries = 600;
+/// Of a crash, which may be a hang.
+constexpr std::uint32_t kCrashTries = 40;
 constexpr std::size_t kBarWidth = 30;
 
 /// What disturbances() makes happen.
@@ -28,7 +30,8 @@ constexpr std::array kActions{Action::raise,     Action::complete_dma, Action::h
 
 /// Breaks the same promise, and is an input that can be explained.
 Scenario make_smaller(const Scenario& scenario, const std::string& invariant) {
-  return sweeps::shrink(scenario, kTries, [&](const Scenario& candidate) {
+  const std::uint32_t tries = invariant == kCrash ? kCrashTries : kTries;
+  return sweeps::shrink(scenario, tries, [&](const Scenario& candidate) {
     return !target_of(candidate).empty() && verdict(candidate) == invariant;
   });
 }

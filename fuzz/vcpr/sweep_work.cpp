@@ -82,7 +82,8 @@ std::optional<SweepFinding> parse_finding(std::string_view line) {
 }
 
 SweepFinding crash(std::size_t scenario, int signal) {
-  return {scenario, "crash", "crash", "unknown", std::string("wanted: an end; found: ") + strsignal(signal)};
+  return {scenario, std::string(kCrash), "", "an unknown place",
+          std::string("wanted: an end; found: ") + strsignal(signal)};
 }
 
 std::string try_chunk(const std::vector<Scenario>& all, std::size_t chunk, const std::set<std::size_t>& left_out,
@@ -108,7 +109,7 @@ std::string verdict(const Scenario& scenario) {
     const vm_scenario::Outcome outcome = vm_scenario::run(scenario);
     return outcome.violation ? std::string(outcome.violation->name) : std::string();
   });
-  return ended.signal != 0 ? "crash" : ended.output;
+  return ended.signal != 0 ? std::string(kCrash) : ended.output;
 }
 
 std::string_view target_of(const Scenario& scenario) {

@@ -35,10 +35,13 @@ SweepPart prepare(sweeps::Canonical canonical, std::size_t pairs, std::uint64_t 
 /// All of a part, in order of their numbers.
 std::vector<vm_scenario::Scenario> scenarios(const SweepPart& part);
 
+/// In place of an invariant's name: the child died.
+inline constexpr std::string_view kCrash = "crash";
+
 /// A finding as a child reports it.
 struct SweepFinding {
   std::size_t scenario = 0;  ///< its number
-  std::string invariant;     ///< name of the function; "crash" of a child that died
+  std::string invariant;     ///< name of the function, or kCrash
   std::string numbers;       ///< "I24"
   std::string place;
   std::string what;  ///< wanted and found
@@ -53,7 +56,7 @@ SweepFinding crash(std::size_t scenario, int signal);
 std::string try_chunk(const std::vector<vm_scenario::Scenario>& all, std::size_t chunk,
                       const std::set<std::size_t>& left_out, Progress& progress);
 
-/// Name of the invariant that a scenario breaks, "crash", or empty; played alone.
+/// Name of the invariant that a scenario breaks, kCrash, or empty; played alone.
 std::string verdict(const vm_scenario::Scenario& scenario);
 /// The fuzz target whose input it is; empty: none.
 std::string_view target_of(const vm_scenario::Scenario& scenario);
