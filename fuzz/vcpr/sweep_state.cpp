@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <sstream>
+#include <utility>
 
 #include "properties/forms/words.hpp"
 
@@ -37,7 +38,7 @@ std::vector<ChunkResult> parse(std::istream& in) {
       result = std::move(next);
       inside = true;
     } else if (inside && line == kEnd) {
-      all.push_back(std::move(result));
+      all.push_back(std::exchange(result, {}));
       inside = false;
     } else if (inside) {
       result.lines += line + '\n';
