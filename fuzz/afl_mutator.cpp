@@ -14,7 +14,7 @@ std::span<std::uint8_t> AflMutator::mutant(std::span<const std::uint8_t> input, 
   }
   if (target_.mutate == nullptr || input.size() > capacity) return {};
   std::ranges::copy(input, room.begin());
-  return room.first(target_.mutate(room.data(), input.size(), capacity, seed));
+  return room.first(target_.mutate(room.data(), input.size(), capacity, {seed, swarm_}));
 }
 
 /// SplitMix64: the mutators need no more of a seed than that each is another one.

@@ -13,10 +13,10 @@ std::uint64_t run_nothing(std::span<const std::uint8_t> /*input*/, const Explain
 }
 
 /// Appends its seed.
-std::size_t append_seed(std::uint8_t* data, std::size_t size, std::size_t capacity, std::uint32_t seed) {
-  if (size + sizeof seed > capacity) return 0;
-  std::memcpy(data + size, &seed, sizeof seed);
-  return size + sizeof seed;
+std::size_t append_seed(std::uint8_t* data, std::size_t size, std::size_t capacity, Draw draw) {
+  if (size + sizeof draw.seed > capacity) return 0;
+  std::memcpy(data + size, &draw.seed, sizeof draw.seed);
+  return size + sizeof draw.seed;
 }
 
 /// The left one's first byte and the right one's last.

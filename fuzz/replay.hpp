@@ -16,8 +16,9 @@ struct Replayed {
   bool good() const { return files != 0 && failures == 0; }
 };
 
-/// Runs every input below `paths` twice, in order. Unreadable or unparsable inputs, a hash that differs between the two
-/// runs, and no input at all are failures.
+/// Runs every input below `paths` twice, in order, and once more in an order that has nothing to do with that.
+/// Unreadable or unparsable inputs, a hash that differs between the runs (what one input leaves behind changes
+/// another), and no input at all are failures.
 Replayed replay(const Target& target, std::span<const std::filesystem::path> paths, std::ostream& log);
 
 }  // namespace vcpr::fuzz

@@ -1,6 +1,7 @@
 // The replay main is what turns a seed into a test: it must fail when the target does.
 #include "fuzz/replay.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <gtest/gtest.h>
@@ -93,6 +94,22 @@ TEST_F(Replay, FailsWhereTwoRunsOfOneInputDiffer) {
   write("a", "1");
   EXPECT_FALSE(run(kUnstable).good());
   EXPECT_NE(log.str().find("not deterministic"), std::string::npos);
+}
+
+/// Remembers the greatest sum so far: two runs in a row agree, runs in another order do not.
+std::uint64_t remember(std::span<const std::uint8_t> input, const Explain* explain) {
+  static std::uint64_t greatest = 0;
+  greatest = std::max(greatest, sum(input, explain));
+  return 1000 - greatest;
+}
+
+constexpr Target kRemembers{"remembers", "test", remember};
+
+TEST_F(Replay, FailsWhereWhatCameBeforeMatters) {
+  write("a", "1");
+  write("b", "9");
+  EXPECT_EQ(run(kRemembers).failures, 1U);
+  EXPECT_NE(log.str().find("after other inputs"), std::string::npos) << log.str();
 }
 
 TEST_F(Replay, DiesWithTheTarget) {

@@ -17,6 +17,12 @@ using Explain = std::function<void(std::string_view)>;
 
 using Bytes = std::vector<std::uint8_t>;
 
+/// Where a mutation begins to draw. Equal draws of equal inputs give equal mutants.
+struct Draw {
+  std::uint32_t seed = 0;   ///< of this mutation
+  std::uint32_t swarm = 0;  ///< of the whole run of an engine: which kinds of change are likely in it (swarm testing)
+};
+
 /// One target. `run` never rejects an input: it returns normally, or a violation aborts in a function named after the
 /// invariant.
 struct Target {
@@ -28,7 +34,7 @@ struct Target {
   std::uint64_t (*run)(std::span<const std::uint8_t> input, const Explain* explain);
   /// Structure-aware mutation in place; returns the new size (0: let the engine's own mutations do it). Equal
   /// arguments give equal mutants.
-  std::size_t (*mutate)(std::uint8_t* data, std::size_t size, std::size_t capacity, std::uint32_t seed) = nullptr;
+  std::size_t (*mutate)(std::uint8_t* data, std::size_t size, std::size_t capacity, Draw draw) = nullptr;
   /// Text form of an input, where the input is a scenario; identity with parse.
   std::string (*print)(std::span<const std::uint8_t> input) = nullptr;
   /// Bytes of a text form, or what is wrong with it: line, and why. A target has both print and parse, or neither.

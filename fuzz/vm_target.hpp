@@ -18,9 +18,9 @@ struct VmTarget {
   static std::uint64_t run(std::span<const std::uint8_t> input, const Explain* explain) {
     return run_vm(vm_input(input, focus), explain);
   }
-  static std::size_t mutate(std::uint8_t* data, std::size_t size, std::size_t capacity, std::uint32_t seed) {
+  static std::size_t mutate(std::uint8_t* data, std::size_t size, std::size_t capacity, Draw draw) {
     vm_scenario::Scenario scenario = vm_input({data, size}, focus);
-    vm_scenario::mutate(scenario, seed);
+    vm_scenario::mutate(scenario, draw.seed, vm_scenario::swarm(draw.swarm));
     return write_vm(std::move(scenario), focus, {data, capacity});
   }
   static std::size_t cross_over(std::span<const std::uint8_t> left, std::span<const std::uint8_t> right,

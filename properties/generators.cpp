@@ -123,14 +123,15 @@ void make_sound(Scenario& scenario) {
   normalise(scenario);
 }
 
+}  // namespace
+
 std::string last_scenario_path() {
   if (const char* chosen = std::getenv("VCPR_LAST_SCENARIO")) return chosen;
   const ::testing::TestInfo* test = ::testing::UnitTest::GetInstance()->current_test_info();
   return std::string("last_scenario.") + (test != nullptr ? test->name() : "none") + ".bin";
 }
 
-void save(const Scenario& scenario) {
-  std::vector<std::uint8_t> bytes = encode(scenario);
+void save_last(std::span<const std::uint8_t> bytes) {
   std::string path = last_scenario_path();
   if (!std::filesystem::exists(path)) std::ofstream create(path);
   std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
@@ -138,6 +139,8 @@ void save(const Scenario& scenario) {
   file.close();
   std::filesystem::resize_file(path, bytes.size());  // truncating to nothing first would wait for the disk each time
 }
+
+namespace {
 
 /// Fault points of the calls that a handover makes.
 std::vector<std::uint32_t> likely_faults() {
@@ -199,7 +202,7 @@ rc::Gen<Event> any_fault() {
 }
 
 Outcome play(const Scenario& scenario) {
-  save(scenario);
+  save_last(encode(scenario));
   Outcome outcome = run(scenario);
   if (outcome.violation) RC_FAIL(invariants::text(*outcome.violation) + "\nsaved in " + last_scenario_path());
   return outcome;

@@ -26,8 +26,11 @@ rc::Gen<scenario::Event> event_of(std::vector<scenario::Action> actions);
 /// A fault, anywhere an attempt is likely to be.
 rc::Gen<scenario::Event> any_fault();
 
-/// Runs it after saving its binary form, so that an abort leaves a file: where VCPR_LAST_SCENARIO says, or
-/// last_scenario.TEST.bin in the working directory. A violation fails the property.
+/// Where the scenario that is being played lies, so that an abort leaves a file: where VCPR_LAST_SCENARIO says, or
+/// last_scenario.TEST.bin in the working directory.
+std::string last_scenario_path();
+void save_last(std::span<const std::uint8_t> bytes);
+/// Runs it after saving it. A violation fails the property.
 scenario::Outcome play(const scenario::Scenario& scenario);
 
 }  // namespace vcpr::properties

@@ -58,9 +58,10 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
 
 std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t capacity, unsigned seed) {
   if (runs_unmutated()) return size;
+  static const std::uint32_t swarm = seed;  // the first of a run
   const auto mutate = the_target().mutate;
   if (mutate != nullptr && seed % kOwnMutationEvery != 0) {
-    if (const std::size_t mutated = mutate(data, size, capacity, seed); mutated != 0) return mutated;
+    if (const std::size_t mutated = mutate(data, size, capacity, {seed, swarm}); mutated != 0) return mutated;
   }
   return LLVMFuzzerMutate != nullptr ? LLVMFuzzerMutate(data, size, capacity) : size;
 }

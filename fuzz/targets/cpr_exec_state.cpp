@@ -61,8 +61,8 @@ std::uint64_t run(std::span<const std::uint8_t> bytes, const fuzz::Explain* expl
   return machine.hash();
 }
 
-std::size_t mutate(std::uint8_t* data, std::size_t size, std::size_t capacity, std::uint32_t seed) {
-  return streams::mutate_input(streams::StreamKind::exec, data, size, capacity, seed);
+std::size_t mutate(std::uint8_t* data, std::size_t size, std::size_t capacity, fuzz::Draw draw) {
+  return streams::mutate_input(streams::StreamKind::exec, data, size, capacity, draw.seed);
 }
 
 VCPR_FUZZ_TARGET(cpr_exec_state, "an image refuses what execve left it and changes nothing, or takes all of it over",

@@ -139,8 +139,8 @@ std::uint64_t run(std::span<const std::uint8_t> bytes, const fuzz::Explain* expl
   return machine.hash();
 }
 
-std::size_t mutate(std::uint8_t* data, std::size_t size, std::size_t capacity, std::uint32_t seed) {
-  return streams::mutate_input(streams::StreamKind::transfer, data, size, capacity, seed);
+std::size_t mutate(std::uint8_t* data, std::size_t size, std::size_t capacity, fuzz::Draw draw) {
+  return streams::mutate_input(streams::StreamKind::transfer, data, size, capacity, draw.seed);
 }
 
 VCPR_FUZZ_TARGET(cpr_state, "a CPR state that arrives is refused at a byte, leaving nothing, or loaded in full", run,

@@ -66,8 +66,8 @@ std::uint64_t run(std::span<const std::uint8_t> input, const fuzz::Explain* expl
   return parsed.parsed_bytes * 2 + loaded.has_value();
 }
 
-std::size_t mutate(std::uint8_t* data, std::size_t size, std::size_t capacity, std::uint32_t seed) {
-  return streams::mutate(streams::StreamKind::main, data, size, capacity, seed);
+std::size_t mutate(std::uint8_t* data, std::size_t size, std::size_t capacity, fuzz::Draw draw) {
+  return streams::mutate(streams::StreamKind::main, data, size, capacity, draw.seed);
 }
 
 VCPR_FUZZ_TARGET(main_stream, "a main stream is understood up to a named byte, and kept to the byte", run, mutate)

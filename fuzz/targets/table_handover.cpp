@@ -25,9 +25,9 @@ std::size_t write(const scenario::Scenario& scenario, std::span<std::uint8_t> to
   return bytes.size();
 }
 
-std::size_t mutate(std::uint8_t* data, std::size_t size, std::size_t capacity, std::uint32_t seed) {
+std::size_t mutate(std::uint8_t* data, std::size_t size, std::size_t capacity, fuzz::Draw draw) {
   scenario::Scenario scenario = scenario::decode({data, size});
-  scenario::mutate(scenario, seed);
+  scenario::mutate(scenario, draw.seed);
   return write(scenario, {data, capacity});
 }
 

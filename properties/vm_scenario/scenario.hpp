@@ -7,6 +7,7 @@
 // mutators and the shrinker follow.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -160,6 +161,8 @@ std::expected<Scenario, std::string> parse(std::string_view text);
 // Change; deterministic in their arguments.
 /// One to four small edits. `weights` by action, drawn for a whole run (swarm); empty: all alike.
 void mutate(Scenario& scenario, std::uint32_t seed, std::span<const std::uint8_t> weights = {});
+/// Weights for mutate(): some actions left out, some likely, drawn for a whole run, so that runs differ in kind.
+std::array<std::uint8_t, kActions> swarm(std::uint32_t seed);
 /// Parts of both.
 Scenario cross_over(const Scenario& left, const Scenario& right, std::uint32_t seed);
 /// Simpler neighbours, the boldest first; each is normal and weighs less, so that following any chain of them ends.
