@@ -36,7 +36,7 @@ class Player final : private machine::Listener {
   void do_between(const Step& step);
   void attempt(const Step& how, std::span<const Step> pinned);
   void happen(Trial& trial, const Step& step);
-  void judge(Played played);
+  void judge(const Played& played);
   bool can_be_handed_over(lifecycle::Mode mode);
   void violate(invariants::Violation violation);
 
@@ -45,6 +45,7 @@ class Player final : private machine::Listener {
   Rig rig_;
   Outcome outcome_;
   std::size_t first_seen_ = 0;  ///< of the attempt under way
+  bool is_broken_ = false;      ///< what arrived was damaged: the VM may be anything, and is left alone
 };
 
 void Player::tell(std::string_view who, std::string_view what) const {
@@ -107,9 +108,10 @@ void Player::attempt(const Step& how, std::span<const Step> pinned) {
   judge(trial.run(explain_ != nullptr ? this : nullptr));
 }
 
-void Player::judge(Played played) {
+void Player::judge(const Played& played) {
   const Ending ending = played.given ? Ending::given : rig_.owner() != nullptr ? Ending::kept : Ending::lost;
   outcome_.endings.push_back(ending);
+  is_broken_ = played.given && played.damaged;
   outcome_.calls.push_back(std::move(played.calls));
   for (std::size_t i = first_seen_; i < outcome_.seen.size(); ++i) outcome_.seen[i].ending = ending;
   for (const auto& error : {played.outcome.old_error, played.outcome.new_error}) {
@@ -129,7 +131,7 @@ Outcome Player::play() {
              .found = booted.error().message(),
              .name = "somebody_owns_the_vm"});
   const std::span<const Step> steps(scenario_.steps);
-  for (std::size_t at = 0; at < steps.size() && !outcome_.violation && rig_.owner() != nullptr;) {
+  for (std::size_t at = 0; at < steps.size() && !outcome_.violation && !is_broken_ && rig_.owner() != nullptr;) {
     const Step& step = steps[at++];
     if (!is_handover(step.action)) {
       do_between(step);

@@ -21,13 +21,13 @@ template <std::size_t... Number>
 constexpr std::array<Pass, sizeof...(Number)> make_table(std::index_sequence<Number...>) {
   return {&pass<Number>...};
 }
-constexpr auto kTable = make_table(std::make_index_sequence<kPlaces * kActions>());
+constexpr auto kTable = make_table(std::make_index_sequence<std::size_t{kPlaces} * kActions>());
 
 }  // namespace
 
 void mark(const Seen& seen) {
   const auto action = static_cast<std::size_t>(seen.action);
-  kTable[seen.source_phase * kActions + action]();
+  kTable[std::size_t{seen.source_phase} * kActions + action]();
   kTable[(kPhases + seen.target_step) * kActions + action]();
 }
 

@@ -107,6 +107,7 @@ Played Trial::run(machine::Listener* also) {
                           .damaged = damaged_,
                           .replugged = replugged_};
   played.given = handover.given();
+  played.damaged = damaged_;
   for (const Asked& each : witness_.asked()) {
     if (played.calls.size() < played.outcome.calls) played.calls.push_back(each.passed);
   }

@@ -13,6 +13,7 @@ namespace vcpr::whole_vm {
 struct Played {
   Outcome outcome;
   bool given = false;
+  bool damaged = false;
   std::vector<machine::FaultSet> calls{};  ///< of the attempt, in order: the fault points that each came by
   std::vector<Violation> violations{};     ///< of the invariants
 };
