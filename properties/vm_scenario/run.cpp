@@ -112,7 +112,7 @@ void Player::judge(const Played& played) {
   const Ending ending = played.given ? Ending::given : rig_.owner() != nullptr ? Ending::kept : Ending::lost;
   outcome_.endings.push_back(ending);
   is_broken_ = played.given && played.damaged;
-  outcome_.calls.push_back(std::move(played.calls));
+  outcome_.calls.push_back(played.calls);
   for (std::size_t i = first_seen_; i < outcome_.seen.size(); ++i) outcome_.seen[i].ending = ending;
   for (const auto& error : {played.outcome.old_error, played.outcome.new_error}) {
     if (!error) continue;
