@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -84,6 +85,16 @@ class Words {
       known += (i == 0 ? "" : " ") + std::string(name_of(value));
     }
     fail_expecting(std::string(what) + " (" + known + ")", found);
+  }
+  /// What stands between quotes, which is taken with them; none: nothing is.
+  std::optional<std::string_view> quoted() {
+    if (rest_.empty() || rest_.front() != '"') return std::nullopt;
+    std::size_t end = rest_.find('"', 1);
+    if (end == rest_.npos) return std::nullopt;
+    std::string_view inside = rest_.substr(1, end - 1);
+    rest_.remove_prefix(end + 1);
+    skip_space();
+    return inside;
   }
 
  private:

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 
+#include "properties/forms/choice.hpp"
 #include "properties/machine/fault.hpp"
 #include "properties/scenario/parts.hpp"
 #include "properties/scenario/scenario.hpp"
@@ -8,6 +9,8 @@
 namespace vcpr::scenario {
 
 namespace {
+
+using forms::Choice;
 
 /// What the name of a family must refer to, so that most new entries are ones a table accepts.
 Object fitting_object(NameKind kind, Choice& choice) {

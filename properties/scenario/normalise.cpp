@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "properties/forms/lists.hpp"
 #include "properties/machine/fault.hpp"
 #include "properties/scenario/parts.hpp"
 #include "properties/scenario/scenario.hpp"
@@ -8,17 +9,9 @@ namespace vcpr::scenario {
 
 namespace {
 
-template <class Enum>
-void wrap(Enum& value, std::uint8_t count) {
-  value = static_cast<Enum>(static_cast<std::uint8_t>(value) % count);
-}
-
-/// Into low .. high, unchanged when there already.
-template <class Number>
-void wrap(Number& value, std::uint64_t low, std::uint64_t high) {
-  if (value >= low && value <= high) return;
-  value = static_cast<Number>(low + value % (high - low + 1));
-}
+using forms::limit;
+using forms::wrap;
+using forms::wrap_enum;
 
 void normalise_value(Entry& entry, std::size_t position) {
   switch (entry.object) {
@@ -51,16 +44,11 @@ void normalise_operand(Event& event, std::size_t entries) {
 }
 
 void normalise(Event& event, const Scenario& scenario) {
-  wrap(event.action, kActions);
+  wrap_enum(event.action, kActions);
   wrap(event.handover, 0, scenario.handovers - 1u);
   wrap(event.call, 0, kMaxPinnedCall);
   normalise_operand(event, scenario.entries.size());
   if (event.action != Action::fault || event.times == 0) event.times = 1;
-}
-
-template <class Item>
-void limit(std::vector<Item>& items, std::size_t most) {
-  if (items.size() > most) items.resize(most);
 }
 
 }  // namespace
@@ -70,7 +58,7 @@ bool refers_to_entry(const Event& event) {
 }
 
 void normalise(Entry& entry, std::size_t position) {
-  wrap(entry.object, position == 0 ? kObjects - 1 : kObjects);
+  wrap_enum(entry.object, position == 0 ? kObjects - 1 : kObjects);
   normalise(entry.name);
   normalise_value(entry, position);
   bool memfd = entry.object == Object::memfd;
@@ -94,9 +82,9 @@ static void sort_by_call(std::vector<Event>& events) {
 }
 
 void normalise(Scenario& scenario) {
-  wrap(scenario.mode, kModes);
-  wrap(scenario.accept, kAccepts);
-  wrap(scenario.claiming, kClaimings);
+  wrap_enum(scenario.mode, kModes);
+  wrap_enum(scenario.accept, kAccepts);
+  wrap_enum(scenario.claiming, kClaimings);
   wrap(scenario.handovers, 1, kMaxHandovers);
   wrap(scenario.descriptor_limit, 8, 1024);
   wrap(scenario.socket_buffer, 256, 212992);

@@ -1,8 +1,8 @@
 #include <algorithm>
-#include <charconv>
 #include <limits>
 #include <optional>
 
+#include "properties/forms/words.hpp"
 #include "properties/machine/fault.hpp"
 #include "properties/scenario/parts.hpp"
 #include "properties/scenario/scenario.hpp"
@@ -11,70 +11,17 @@ namespace vcpr::scenario {
 
 namespace {
 
-/// The words of one line, taken from left to right. The first problem is kept, everything after it does nothing.
-class Words {
- public:
-  explicit Words(std::string_view line) : rest_(line.substr(0, line.find('#'))) { skip_space(); }
+using forms::Words;
 
-  bool at_end() const { return rest_.empty(); }
-  bool failed() const { return !reason_.empty(); }
-  const std::string& reason() const { return reason_; }
-  void fail(std::string reason) {
-    if (reason_.empty()) reason_ = std::move(reason);
+template <class Enum>
+void parse_choice(Words& words, Enum& value, std::uint8_t count, std::string_view what) {
+  std::string_view wanted = words.word();
+  for (std::uint8_t i = 0; i < count; ++i) {
+    value = static_cast<Enum>(i);
+    if (name(value) == wanted) return;
   }
-
-  std::string_view word() {
-    std::string_view word = rest_.substr(0, rest_.find_first_of(" \t\r"));
-    rest_.remove_prefix(word.size());
-    skip_space();
-    return word;
-  }
-  bool take(std::string_view wanted) {
-    Words ahead = *this;
-    if (ahead.word() != wanted) return false;
-    *this = ahead;
-    return true;
-  }
-  void expect(std::string_view wanted) {
-    if (!take(wanted)) fail("expected '" + std::string(wanted) + "' at '" + std::string(rest_) + "'");
-  }
-  template <class Number>
-  void number(Number& value, std::int64_t low, std::int64_t high) {
-    std::string_view digits = word();
-    std::int64_t parsed = 0;
-    auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), parsed);
-    bool whole = error == std::errc() && end == digits.data() + digits.size();
-    if (!whole || parsed < low || parsed > high) {
-      return fail("expected a number from " + std::to_string(low) + " to " + std::to_string(high) + ", found '" +
-                  std::string(digits) + "'");
-    }
-    value = static_cast<Number>(parsed);
-  }
-  template <class Enum>
-  void choice(Enum& value, std::uint8_t count, std::string_view what) {
-    std::string_view wanted = word();
-    for (std::uint8_t i = 0; i < count; ++i) {
-      value = static_cast<Enum>(i);
-      if (name(value) == wanted) return;
-    }
-    fail("no " + std::string(what) + " is called '" + std::string(wanted) + "'");
-  }
-  std::optional<std::string_view> quoted() {
-    if (rest_.empty() || rest_.front() != '"') return std::nullopt;
-    std::size_t end = rest_.find('"', 1);
-    if (end == rest_.npos) return std::nullopt;
-    std::string_view inside = rest_.substr(1, end - 1);
-    rest_.remove_prefix(end + 1);
-    skip_space();
-    return inside;
-  }
-
- private:
-  void skip_space() { rest_.remove_prefix(std::min(rest_.find_first_not_of(" \t\r"), rest_.size())); }
-
-  std::string_view rest_;
-  std::string reason_;
-};
+  words.fail("no " + std::string(what) + " is called '" + std::string(wanted) + "'");
+}
 
 constexpr std::int64_t kWord = std::numeric_limits<std::uint32_t>::max();
 
@@ -127,7 +74,7 @@ void parse_entry(Words& words, Scenario& scenario) {
   parse_name(words, entry.name);
   words.expect("id");
   words.number(entry.id, std::numeric_limits<std::int32_t>::min(), std::numeric_limits<std::int32_t>::max());
-  words.choice(entry.object, kObjects, "object");
+  parse_choice(words, entry.object, kObjects, "object");
   parse_value(words, entry, scenario.entries.size());
   if (words.take("nonblocking")) entry.flags |= kNonBlocking;
   if (words.take("semaphore")) entry.flags |= kSemaphore;
@@ -197,7 +144,7 @@ void parse_event(Words& words, Scenario& scenario) {
   event.handover = static_cast<std::uint8_t>(handover - 1);
   words.expect("call");
   words.number(event.call, 0, kMaxPinnedCall);
-  words.choice(event.action, kActions, "action");
+  parse_choice(words, event.action, kActions, "action");
   if (!words.failed()) parse_operand(words, event);
   scenario.events.push_back(event);
 }
@@ -218,9 +165,9 @@ void parse_line(Words& words, Scenario& scenario) {
   if (key == "device") return parse_device(words, scenario);
   if (key == "claim") return parse_claim(words, scenario);
   if (key == "at") return parse_event(words, scenario);
-  if (key == "mode") return words.choice(scenario.mode, kModes, "mode");
-  if (key == "accept") return words.choice(scenario.accept, kAccepts, "peer");
-  if (key == "claiming") return words.choice(scenario.claiming, kClaimings, "way of claiming");
+  if (key == "mode") return parse_choice(words, scenario.mode, kModes, "mode");
+  if (key == "accept") return parse_choice(words, scenario.accept, kAccepts, "peer");
+  if (key == "claiming") return parse_choice(words, scenario.claiming, kClaimings, "way of claiming");
   if (key == "handovers") return words.number(scenario.handovers, 1, kMaxHandovers);
   if (key == "descriptor-limit") return words.number(scenario.descriptor_limit, 8, 1024);
   if (key == "socket-buffer") return parse_socket_buffer(words, scenario);

@@ -1,3 +1,4 @@
+#include "properties/forms/words.hpp"
 #include "properties/machine/fault.hpp"
 #include "properties/scenario/scenario.hpp"
 
@@ -5,27 +6,7 @@ namespace vcpr::scenario {
 
 namespace {
 
-/// One line made of words with a space between them.
-class Line {
- public:
-  explicit Line(std::string& out) : out_(out) {}
-  ~Line() { out_ += '\n'; }
-  Line(const Line&) = delete;
-  Line& operator=(const Line&) = delete;
-
-  Line& word(std::string_view word) {
-    if (!first_) out_ += ' ';
-    first_ = false;
-    out_ += word;
-    return *this;
-  }
-  Line& number(std::int64_t number) { return word(std::to_string(number)); }
-  Line& pair(std::string_view key, std::int64_t value) { return word(key).number(value); }
-
- private:
-  std::string& out_;
-  bool first_ = true;
-};
+using forms::Line;
 
 void print_name(Line& line, const Name& name) {
   if (name.kind != NameKind::long_text) {

@@ -1,12 +1,16 @@
 #include <algorithm>
 #include <bit>
 
+#include "properties/forms/candidates.hpp"
+#include "properties/forms/lists.hpp"
 #include "properties/scenario/parts.hpp"
 #include "properties/scenario/scenario.hpp"
 
 namespace vcpr::scenario {
 
 namespace {
+
+using Candidates = forms::Candidates<Scenario>;
 
 // Weights: losing an item outweighs everything that can happen to the others' values.
 constexpr std::uint64_t kItem = 1u << 20;
@@ -51,34 +55,13 @@ std::uint64_t weigh_config(const Scenario& scenario) {
           static_cast<std::uint64_t>(scenario.hang_up_timeout != usual.hang_up_timeout) + scenario.handovers);
 }
 
-/// Keeps the candidates that are normal, new and lighter.
-class Candidates {
- public:
-  explicit Candidates(const Scenario& scenario) : scenario_(scenario), weight_(weight(scenario)) {}
-  /// Tries one change.
-  template <class Change>
-  void with(Change change) {
-    Scenario changed = scenario_;
-    change(changed);
-    normalise(changed);
-    if (weight(changed) < weight_) found_.push_back(std::move(changed));
-  }
-  std::vector<Scenario> take() { return std::move(found_); }
-
- private:
-  const Scenario& scenario_;
-  std::uint64_t weight_;
-  std::vector<Scenario> found_;
-};
-
 /// References to entries behind a removed range move with what they refer to; those into it go.
 void remove_entries(Scenario& scenario, std::size_t from, std::size_t count) {
   auto inside = [&](std::uint64_t at) { return at >= from && at < from + count; };
   auto moved = [&](auto& at) {
     if (at >= from + count) at = static_cast<std::remove_reference_t<decltype(at)>>(at - count);
   };
-  scenario.entries.erase(scenario.entries.begin() + static_cast<std::ptrdiff_t>(from),
-                         scenario.entries.begin() + static_cast<std::ptrdiff_t>(from + count));
+  forms::erase(scenario.entries, from, count);
   for (Entry& entry : scenario.entries) {
     if (entry.object == Object::same_as) moved(entry.value);
   }
@@ -103,8 +86,7 @@ void remove_ranges(Candidates& candidates, std::size_t size, Remove remove) {
 template <class Item>
 void remove_ranges(Candidates& candidates, std::vector<Item> Scenario::* list, std::size_t size) {
   remove_ranges(candidates, size, [list](Scenario& scenario, std::size_t from, std::size_t count) {
-    auto first = (scenario.*list).begin() + static_cast<std::ptrdiff_t>(from);
-    (scenario.*list).erase(first, first + static_cast<std::ptrdiff_t>(count));
+    forms::erase(scenario.*list, from, count);
   });
 }
 

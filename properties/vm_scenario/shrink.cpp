@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "properties/forms/candidates.hpp"
 #include "properties/forms/lists.hpp"
 #include "properties/vm_scenario/parts.hpp"
 
@@ -8,6 +9,7 @@ namespace vcpr::vm_scenario {
 
 namespace {
 
+using Candidates = forms::Candidates<Scenario>;
 using forms::erase;
 
 // Weights: losing a step or a device outweighs everything that can happen to the others' values.
@@ -42,26 +44,6 @@ std::uint64_t weigh_host(const Scenario& scenario) {
   const auto small_buffer = static_cast<std::uint64_t>(scenario.socket_buffer != Scenario().socket_buffer);
   return kSetting * (bits + small_buffer + scenario.ram_blocks + scenario.noexec);
 }
-
-/// Keeps the candidates that are lighter, normal.
-class Candidates {
- public:
-  explicit Candidates(const Scenario& scenario) : scenario_(scenario), weight_(weight(scenario)) {}
-  /// Tries one change.
-  template <class Change>
-  void with(Change change) {
-    Scenario changed = scenario_;
-    change(changed);
-    normalise(changed);
-    if (weight(changed) < weight_) found_.push_back(std::move(changed));
-  }
-  std::vector<Scenario> take() { return std::move(found_); }
-
- private:
-  const Scenario& scenario_;
-  std::uint64_t weight_;
-  std::vector<Scenario> found_;
-};
 
 /// Whole attempts, with what is pinned to them.
 void remove_attempts(Candidates& candidates, const Scenario& scenario) {
