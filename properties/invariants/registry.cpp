@@ -2,20 +2,19 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "properties/invariants/invariants.hpp"
+#include "properties/invariants/report.hpp"
 
 namespace vcpr::invariants {
 
-namespace {
-
-[[noreturn]] void fail(const char* function, const Violation& violation) {
+void say(const char* function, const Violation& violation) {
   std::fprintf(stderr, "%s: wanted: %s; found: %s\n", function, violation.wanted.c_str(), violation.found.c_str());
+}
+
+void report_unknown(const Violation& violation) {
+  say("invariant_unknown", violation);
   std::abort();
 }
 
-}  // namespace
-
-// Each has its own text, so that no linker or optimiser folds two of them into one.
 #define VCPR_INVARIANTS(X)                                  \
   X(I1, every_saved_entry_arrives, end)                     \
   X(I3, every_received_descriptor_has_one_owner, end)       \
@@ -30,11 +29,7 @@ namespace {
   X(S2, outcomes_have_reasons, end)                         \
   X(S3, old_keeps_nothing_of_the_handover, end)
 
-#define VCPR_REPORT(number, name, moment)                                                \
-  [[noreturn, gnu::noinline]] void invariant_##number##_##name(const Violation& broken); \
-  void invariant_##number##_##name(const Violation& broken) {                            \
-    fail("invariant_" #number "_" #name, broken);                                        \
-  }
+#define VCPR_REPORT(number, name, moment) VCPR_INVARIANT_REPORT(number, name)
 VCPR_INVARIANTS(VCPR_REPORT)
 #undef VCPR_REPORT
 
@@ -67,7 +62,7 @@ Verdict check(const World& world, Moment moment) {
 
 void report(const Violation& violation) {
   if (const Invariant* invariant = find(violation.invariant)) invariant->report(violation);
-  fail("invariant_unknown", violation);
+  report_unknown(violation);
 }
 
 std::string text(const Violation& violation) {

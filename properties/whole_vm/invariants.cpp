@@ -1,17 +1,13 @@
 #include "properties/whole_vm/invariants.hpp"
 
 #include <array>
-#include <cstdio>
-#include <cstdlib>
 
+#include "properties/invariants/report.hpp"
 #include "properties/whole_vm/verdicts.hpp"
 
 namespace vcpr::whole_vm {
 
-namespace {
-
-// Numbers, what it presupposes, and the function. Each has its own text in report(), so that no linker or optimiser
-// folds two of them into one.
+// Numbers, what it presupposes, and the function.
 #define VCPR_VM_INVARIANTS(X)                                         \
   X(S4, always, somebody_owns_the_vm)                                 \
   X(S5, always, an_undisturbed_attempt_succeeds)                      \
@@ -42,19 +38,7 @@ namespace {
   X(I44, unless_damaged, the_guest_resumes_last)                      \
   X(I46, unless_damaged, old_only_closes_after_done)
 
-/// Inlined, so that the function above it in a stack is that of the invariant.
-[[noreturn, gnu::always_inline]] inline void fail(const char* function, const Violation& violation) {
-  std::fprintf(stderr, "%s: wanted: %s; found: %s\n", function, violation.wanted.c_str(), violation.found.c_str());
-  std::abort();
-}
-
-}  // namespace
-
-#define VCPR_REPORT(numbers, holds, name)                                                 \
-  [[noreturn, gnu::noinline]] void invariant_##numbers##_##name(const Violation& broken); \
-  void invariant_##numbers##_##name(const Violation& broken) {                            \
-    fail("invariant_" #numbers "_" #name, broken);                                        \
-  }
+#define VCPR_REPORT(numbers, holds, name) VCPR_INVARIANT_REPORT(numbers, name)
 VCPR_VM_INVARIANTS(VCPR_REPORT)
 #undef VCPR_REPORT
 
@@ -104,7 +88,7 @@ void report(const Violation& violation) {
   for (const Invariant& each : kInvariants) {
     if (each.name == violation.name) each.report(violation);
   }
-  fail("invariant_unknown", violation);
+  invariants::report_unknown(violation);
 }
 
 }  // namespace vcpr::whole_vm
