@@ -3,25 +3,16 @@
 #include <array>
 #include <cstring>
 
+#include "engine/vfio/pci_registers.hpp"
+
 namespace vcpr::whole_vm {
 
 namespace {
 
+namespace pci = vfio::pci;
+
 constexpr std::uint64_t kMessageAddress = 0xfee00000;
 constexpr std::uint64_t kBarStride = 0x1000000;
-constexpr std::uint32_t kBars = 6;
-
-// PCI configuration space
-constexpr std::uint32_t kCommand = 0x04;
-constexpr std::uint32_t kBar0 = 0x10;
-constexpr std::uint32_t kCapabilities = 0x34;
-constexpr std::uint32_t kMemoryAndMaster = 0x6;
-constexpr std::uint32_t kMsiCapability = 0x05;
-constexpr std::uint32_t kMsiEnable = 1;
-constexpr std::uint32_t kMsiWide = 0x80;
-constexpr std::uint32_t kMsixCapability = 0x11;
-constexpr std::uint32_t kMsixEnable = 0x8000;
-constexpr std::uint32_t kMsixEntryBytes = 16;
 constexpr std::uint32_t kMsixControl = 12;  // of an entry
 
 Expected<void> switch_message(vfio::PciDevice& device, std::uint32_t capability, std::uint32_t bit, bool on) {
@@ -31,24 +22,24 @@ Expected<void> switch_message(vfio::PciDevice& device, std::uint32_t capability,
 }
 
 Expected<void> enable_msi(vfio::PciDevice& device, std::uint8_t vector) {
-  const std::uint32_t at = find_capability(device, kMsiCapability);
-  const bool is_wide = (device.read_config(at + 2, 2) & kMsiWide) != 0;
+  const std::uint32_t at = find_capability(device, pci::kMsi);
+  const bool is_wide = (device.read_config(at + 2, 2) & pci::kMsiWide) != 0;
   auto done = device.write_config(at + 4, kMessageAddress, 4);
   if (done && is_wide) done = device.write_config(at + 8, 0, 4);
   if (done) done = device.write_config(at + (is_wide ? 12 : 8), vector, 2);
-  if (done) done = switch_message(device, kMsiCapability, kMsiEnable, true);
+  if (done) done = switch_message(device, pci::kMsi, pci::kMsiEnable, true);
   return done;
 }
 
 Expected<void> write_entry(vfio::PciDevice& device, std::uint32_t vector, std::uint32_t offset, std::uint32_t value) {
-  const std::uint32_t table = device.read_config(find_capability(device, kMsixCapability) + 4, 4);
+  const std::uint32_t table = device.read_config(find_capability(device, pci::kMsix) + 4, 4);
   std::array<std::byte, 4> bytes{};
   std::memcpy(bytes.data(), &value, 4);
   return device.write_bar(table & 7, (table & ~7u) + std::uint64_t{vector} * kMsixEntryBytes + offset, bytes);
 }
 
 Expected<void> enable_msix(vfio::PciDevice& device, std::uint8_t first_vector, std::uint32_t count) {
-  Expected<void> done = switch_message(device, kMsixCapability, kMsixEnable, true);
+  Expected<void> done = switch_message(device, pci::kMsix, pci::kMsixEnable, true);
   for (std::uint32_t i = 0; done && i < count; ++i) {
     done = write_entry(device, i, 0, kMessageAddress);
     if (done) done = write_entry(device, i, 4, 0);
@@ -61,7 +52,7 @@ Expected<void> enable_msix(vfio::PciDevice& device, std::uint8_t first_vector, s
 }  // namespace
 
 std::uint32_t find_capability(vfio::PciDevice& device, std::uint32_t wanted) {
-  std::uint32_t at = device.read_config(kCapabilities, 1);
+  std::uint32_t at = device.read_config(pci::kCapabilityList, 1);
   for (int left = 48; at != 0 && left != 0; --left) {
     if (device.read_config(at, 1) == wanted) return at;
     at = device.read_config(at + 1, 1);
@@ -70,12 +61,13 @@ std::uint32_t find_capability(vfio::PciDevice& device, std::uint32_t wanted) {
 }
 
 Expected<void> place_device(vfio::PciDevice& device, std::uint32_t number) {
-  for (std::uint32_t bar = 0; bar < kBars; ++bar) {
-    const std::uint64_t address = kFirstBar + (number * kBars + bar) * kBarStride;
+  for (std::uint32_t bar = 0; bar < pci::kBars; ++bar) {
+    const std::uint64_t address = kFirstBar + (number * pci::kBars + bar) * kBarStride;
     if (device.device().region(bar).size == 0) continue;
-    if (auto done = device.write_config(kBar0 + bar * 4, static_cast<std::uint32_t>(address), 4); !done) return done;
+    if (auto done = device.write_config(pci::kBar0 + bar * 4, static_cast<std::uint32_t>(address), 4); !done)
+      return done;
   }
-  return device.write_config(kCommand, kMemoryAndMaster, 2);
+  return device.write_config(pci::kCommand, pci::kCommandMemory | pci::kCommandMaster, 2);
 }
 
 Expected<void> turn_on_interrupts(vfio::PciDevice& device, const DeviceShape& shape, std::uint32_t number,
@@ -96,11 +88,11 @@ Expected<void> turn_off_interrupts(vfio::PciDevice& device, const DeviceShape& s
     case Interrupt::intx:
       return device.set_intx_route({});
     case Interrupt::msi:
-      return switch_message(device, kMsiCapability, kMsiEnable, false);
+      return switch_message(device, pci::kMsi, pci::kMsiEnable, false);
     case Interrupt::msix:
       break;
   }
-  return switch_message(device, kMsixCapability, kMsixEnable, false);
+  return switch_message(device, pci::kMsix, pci::kMsixEnable, false);
 }
 
 Expected<void> mask_msix(vfio::PciDevice& device, std::uint32_t vector, bool masked) {

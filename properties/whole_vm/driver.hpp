@@ -6,6 +6,7 @@
 
 namespace vcpr::whole_vm {
 
+inline constexpr std::uint32_t kMsixEntryBytes = 16;
 /// Of the IOAPIC: the pin of device 0; the others follow.
 inline constexpr std::uint32_t kFirstPin = 16;
 /// Guest physical; the BARs lie from here on, all RAM below.

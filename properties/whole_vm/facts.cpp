@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "engine/vfio/pci_registers.hpp"
 #include "properties/whole_vm/driver.hpp"
 
 namespace vcpr::whole_vm {
@@ -11,11 +12,8 @@ namespace {
 constexpr std::uint32_t kHeaderWords = 16;  // of a configuration space
 constexpr std::uint32_t kMsiWords = 6;
 constexpr std::uint32_t kMsixWords = 3;
-constexpr std::uint32_t kMsiCapability = 0x05;
 constexpr std::uint32_t kStatusWord = 1;
 constexpr std::uint32_t kInterruptStatus = 1u << 19;  // whether the device wants its pin now
-constexpr std::uint32_t kMsixCapability = 0x11;
-constexpr std::size_t kMsixEntryBytes = 16;
 
 void add_table(Facts& facts, const machine::Truth& truth, Owner& owner) {
   for (const store::Entry& entry : owner.vm->life().cpr.descriptors)
@@ -32,17 +30,17 @@ std::vector<std::uint32_t> read_config(vfio::PciDevice& device) {
   std::vector<std::uint32_t> words;
   read_words(device, 0, kHeaderWords, words);
   words[kStatusWord] &= ~kInterruptStatus;
-  if (const std::uint32_t at = find_capability(device, kMsiCapability)) read_words(device, at, kMsiWords, words);
-  if (const std::uint32_t at = find_capability(device, kMsixCapability)) read_words(device, at, kMsixWords, words);
+  if (const std::uint32_t at = find_capability(device, vfio::pci::kMsi)) read_words(device, at, kMsiWords, words);
+  if (const std::uint32_t at = find_capability(device, vfio::pci::kMsix)) read_words(device, at, kMsixWords, words);
   return words;
 }
 
 std::vector<std::byte> read_msix_table(vfio::PciDevice& device) {
-  const std::uint32_t at = find_capability(device, kMsixCapability);
+  const std::uint32_t at = find_capability(device, vfio::pci::kMsix);
   if (at == 0) return {};
-  const std::uint32_t count = (device.read_config(at + 2, 2) & 0x7ff) + 1;
+  const std::uint32_t count = (device.read_config(at + 2, 2) & vfio::pci::kMsixTableSize) + 1;
   const std::uint32_t where = device.read_config(at + 4, 4);
-  std::vector<std::byte> table(count * kMsixEntryBytes);
+  std::vector<std::byte> table(std::size_t{count} * kMsixEntryBytes);
   for (std::size_t i = 0; i < table.size(); i += 4)
     (void)device.read_bar(where & 7, (where & ~7u) + i, std::span(table).subspan(i, 4));
   return table;
