@@ -6,13 +6,14 @@
 #include <span>
 
 #include "fuzz/target.hpp"
+#include "properties/forms/choice.hpp"
 
 namespace vcpr::fuzz {
 
 class AflMutator {
  public:
   /// `seed` is AFL++'s (afl-fuzz -s, or a new one each time): equal seeds and calls give equal mutants.
-  AflMutator(const Target& target, std::uint32_t seed) : target_(target), state_(seed), swarm_(seed) {}
+  AflMutator(const Target& target, std::uint32_t seed) : target_(target), choice_(seed), swarm_(seed) {}
 
   /// A mutant of `input`, or, now and then, a child of it and of `other`, another input of AFL++'s queue. At most
   /// `capacity` bytes, valid until the next call. Empty: nothing to run, AFL++'s own mutations of the raw bytes come
@@ -21,10 +22,8 @@ class AflMutator {
                                  std::size_t capacity);
 
  private:
-  std::uint32_t next_seed();
-
   const Target& target_;
-  std::uint64_t state_;
+  forms::Choice choice_;
   std::uint32_t swarm_;
   Bytes room_;
 };

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "properties/conformance/steps.hpp"
+#include "properties/forms/choice.hpp"
 
 namespace vcpr::conformance {
 
@@ -21,23 +22,17 @@ constexpr std::uint32_t kFirstLimit = 200;
 constexpr std::uint32_t kWindowPages = 8;
 constexpr std::uint64_t kWindow = 0x2000'0000'0000;  // where nothing else is mapped
 
-/// splitmix64.
 class Random {
  public:
-  explicit Random(std::uint64_t seed) : state_(seed) {}
-  std::uint32_t below(std::uint32_t bound) {
-    state_ += 0x9e3779b97f4a7c15u;
-    std::uint64_t mixed = (state_ ^ (state_ >> 30)) * 0xbf58476d1ce4e5b9u;
-    mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111ebu;
-    return static_cast<std::uint32_t>((mixed ^ (mixed >> 31)) >> 16) % bound;
-  }
+  explicit Random(std::uint64_t seed) : choice_(seed) {}
+  std::uint32_t below(std::uint32_t bound) { return static_cast<std::uint32_t>(choice_.next() >> 16) % bound; }
   template <class Value, std::size_t n>
   Value pick(const std::array<Value, n>& values) {
     return values[below(n)];
   }
 
  private:
-  std::uint64_t state_;
+  forms::Choice choice_;
 };
 
 /// What a sequence is mostly about, and on how few numbers, so that its calls meet each other's work.

@@ -6,6 +6,7 @@
 
 #include "properties/conformance/device_players.hpp"
 #include "properties/conformance/linux_world.hpp"
+#include "properties/forms/choice.hpp"
 
 namespace vcpr::conformance {
 
@@ -50,12 +51,8 @@ std::span<const DeviceOp> ops_of(DeviceTheme theme) {
   return {};
 }
 
-/// splitmix64.
-std::uint32_t next(std::uint64_t& state) {
-  state += 0x9e3779b97f4a7c15u;
-  std::uint64_t mixed = (state ^ (state >> 30)) * 0xbf58476d1ce4e5b9u;
-  mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111ebu;
-  return static_cast<std::uint32_t>((mixed ^ (mixed >> 31)) >> 16);
+std::uint32_t next(forms::Choice& choice) {
+  return static_cast<std::uint32_t>(choice.next() >> 16);
 }
 
 /// A line that begins with a value, here or in a child, tells of success; one with a name, of its errno.
@@ -103,12 +100,12 @@ std::string DeviceOpCounts::futile() const {
 
 DeviceSequence generate_device_sequence(std::uint64_t seed, std::size_t length) {
   constexpr std::uint32_t kOperands = 0x10000;
-  std::uint64_t state = seed;
+  forms::Choice choice(seed);
   DeviceSequence sequence{.theme = static_cast<DeviceTheme>(seed % 4), .on_igb = seed / 4 % 4 == 0, .calls = {}};
   const auto ops = ops_of(sequence.theme);
   for (std::size_t i = 0; i < length; ++i) {
-    const DeviceOp op = ops[next(state) % ops.size()];
-    sequence.calls.push_back({op, next(state) % kOperands, next(state) % kOperands, next(state) % kOperands});
+    const DeviceOp op = ops[next(choice) % ops.size()];
+    sequence.calls.push_back({op, next(choice) % kOperands, next(choice) % kOperands, next(choice) % kOperands});
   }
   return sequence;
 }
