@@ -23,19 +23,17 @@ bool is_plugged(const Rig& rig, std::uint32_t device) {
   return std::ranges::any_of(rig.config().devices, [&](const auto& each) { return each.device.name == name; });
 }
 
+using Change = std::function<Expected<void>(Owner&)>;
+
 /// The guest or the management changes the VM: after the engine's step, and only if it runs.
-void change(const Stage& stage, std::function<Expected<void>(Owner&)> how) {
-  stage.rig.postpone([trial = stage.trial, how = std::move(how)](Rig& rig) {
-    if (trial != nullptr) return trial->change(how);
+void change(const Stage& stage, Change how, void (whole_vm::Trial::*as)(const Change&) = &whole_vm::Trial::change) {
+  stage.rig.postpone([trial = stage.trial, how = std::move(how), as](Rig& rig) {
+    if (trial != nullptr) return (trial->*as)(how);
     if (Owner* owner = rig.running(); owner != nullptr) (void)how(*owner);
   });
 }
-
-void replug(const Stage& stage, std::function<Expected<void>(Owner&)> how) {
-  stage.rig.postpone([trial = stage.trial, how = std::move(how)](Rig& rig) {
-    if (trial != nullptr) return trial->replug(how);
-    if (Owner* owner = rig.running(); owner != nullptr) (void)how(*owner);
-  });
+void replug(const Stage& stage, Change how) {
+  change(stage, std::move(how), &whole_vm::Trial::replug);
 }
 
 void raise(const Stage& stage, std::uint32_t line) {

@@ -29,7 +29,7 @@ struct Rig::Sides {
   Outcome& outcome;
   std::unique_ptr<Source> source{};
   std::unique_ptr<Target> target{};
-  int main_file = -1;  ///< exec
+  int main_file = -1;  ///< exec, reboot
   bool old_ended = false;
   bool new_ended = false;
   std::optional<handover::Advance> old_wait{};  ///< none: it has something to do
@@ -39,11 +39,7 @@ struct Rig::Sides {
 void Rig::begin(const Attempt& attempt, Sides& sides) {
   handover::SourceOptions from{
       .mode = attempt.mode, .stop_first = attempt.stop_first, .want_answer = attempt.want_answer};
-  if (attempt.mode == Mode::cpr_reboot) {
-    sides.main_file = old_->kernel.memfd_create("main", 0).value_or(-1);
-    from.main_file = sides.main_file;
-    sides.new_ended = true;  // there is none before old has gone
-  } else if (attempt.mode == Mode::cpr_transfer) {
+  if (attempt.mode == Mode::cpr_transfer) {
     new_ = &owners_.emplace_back(*machine_, machine_->spawn(), *guest_);
     (void)new_->kernel.unlink(kCprSocket);
     (void)new_->kernel.unlink(kMainSocket);
@@ -53,10 +49,10 @@ void Rig::begin(const Attempt& attempt, Sides& sides) {
     from.main_socket = kMainSocket;
   } else {
     sides.main_file = old_->kernel.memfd_create("main", 0).value_or(-1);
+    sides.new_ended = true;  // there is none before execve, or before old has gone
     from.main_file = sides.main_file;
     from.exec_path = "/vmm";
     from.exec_arguments = {"vmm"};
-    sides.new_ended = true;  // there is none before execve
   }
   sides.source = std::make_unique<Source>(*old_->vm, from);
 }
@@ -78,7 +74,6 @@ void Rig::reboot(Sides& sides) {
 }
 
 void Rig::step_old(Sides& sides) {
-  if (sides.old_ended) return;
   if (!old_->process.alive()) {
     sides.old_ended = true;
     return;
@@ -116,7 +111,6 @@ Expected<void> Rig::build_new(Sides& sides) {
 }
 
 void Rig::step_new(Sides& sides) {
-  if (sides.new_ended) return;
   if (!new_->process.alive()) {
     sides.new_ended = true;
     return;
@@ -235,8 +229,8 @@ bool Rig::step(Sides& sides, int turn) {
     if (is_new ? sides.new_ended : sides.old_ended) continue;
     if (!is_due(is_new ? *new_ : *old_, is_new ? sides.new_wait : sides.old_wait)) continue;
     is_new ? step_new(sides) : step_old(sides);
+    (void)do_postponed();
     did = true;
-    did |= do_postponed();
   }
   for (Owner& each : owners_) did |= run_owner(each);
   return do_postponed() || did;
