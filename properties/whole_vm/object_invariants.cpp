@@ -234,13 +234,16 @@ Verdict vaddrs_are_invalid_only_while_stopped(const Handover& handover) {
 
 Verdict memory_is_charged_to_the_owner(const Handover& handover) {
   if (handover.after == nullptr) return {};
-  if (handover.after->locked_pages != handover.before.locked_pages)
+  const auto is_charged = [&](std::uint64_t before, std::uint64_t after) {
+    return after == before || (is_something_unplugged(handover) && after < before);
+  };
+  if (!is_charged(handover.before.locked_pages, handover.after->locked_pages))
     return violated("I16", number(handover.before.locked_pages) + " locked pages",
                     number(handover.after->locked_pages));
   // Linux 7.2 forgets whose the pages of a privileged process are when they change hands.
   const machine::Switches& switches = handover.rig.shape().switches;
   const bool is_forgotten = switches.ipc_lock && switches.change_process_forgets_privileged;
-  if (!is_forgotten && handover.after->pinned_pages != handover.before.pinned_pages)
+  if (!is_forgotten && !is_charged(handover.before.pinned_pages, handover.after->pinned_pages))
     return violated("I16", number(handover.before.pinned_pages) + " pinned pages",
                     number(handover.after->pinned_pages));
   for (const MappingFact& each : handover.after->mappings) {
