@@ -9,6 +9,8 @@
 #include <unistd.h>
 #include <vector>
 
+#include "properties/forms/candidates.hpp"
+
 namespace vcpr::tool {
 
 namespace {
@@ -31,7 +33,7 @@ constexpr std::array kActions{Action::raise,     Action::complete_dma, Action::h
 /// Breaks the same promise, and is an input that can be explained.
 Scenario make_smaller(const Scenario& scenario, const std::string& invariant) {
   const std::uint32_t tries = invariant == kCrash ? kCrashTries : kTries;
-  return sweeps::shrink(scenario, tries, [&](const Scenario& candidate) {
+  return forms::shrink(scenario, tries, [&](const Scenario& candidate) {
     return !target_of(candidate).empty() && verdict(candidate) == invariant;
   });
 }

@@ -38,15 +38,15 @@ class Sweep {
 
   void take_up();
   void start(const Place& place, const std::vector<vm_scenario::Scenario>& all);
-  void take(const Ended& ended);
+  void take(const forked::Ended& ended);
   void take_lines(const Place& place, const std::string& lines);
-  void crashed(const Place& place, const Ended& ended);
+  void crashed(const Place& place, const forked::Ended& ended);
 
   const SweepOptions& options_;
   std::vector<SweepPart> parts_;
   SweepState state_;
   SweepReport report_;
-  Children children_;
+  forked::Children children_;
   std::map<Place, std::map<std::size_t, int>> crashes_;  ///< scenario and signal
   std::deque<Place> again_;
   std::vector<std::size_t> left_;  ///< chunks of each part
@@ -83,8 +83,8 @@ void Sweep::start(const Place& place, const std::vector<vm_scenario::Scenario>& 
   while (children_.is_full()) take(children_.wait());
   std::set<std::size_t> left_out;
   for (const auto& [scenario, signal] : crashes_[place]) left_out.insert(scenario);
-  const bool started =
-      children_.start(tag(place), [&](Progress& progress) { return try_chunk(all, place.chunk, left_out, progress); });
+  const bool started = children_.start(
+      tag(place), [&](forked::Progress& progress) { return try_chunk(all, place.chunk, left_out, progress); });
   if (started) return;
   report_.complain("no process for " + parts_[place.part].canonical.name);
   broken_ = true;
@@ -107,7 +107,7 @@ void Sweep::take_lines(const Place& place, const std::string& lines) {
 }
 
 /// The rest of its chunk is tried without it.
-void Sweep::crashed(const Place& place, const Ended& ended) {
+void Sweep::crashed(const Place& place, const forked::Ended& ended) {
   std::map<std::size_t, int>& of_chunk = crashes_[place];
   report_.finding(parts_[place.part], crash(ended.at, ended.signal));
   if (of_chunk.emplace(ended.at, ended.signal).second && of_chunk.size() < kMostCrashes) return again_.push_back(place);
@@ -115,7 +115,7 @@ void Sweep::crashed(const Place& place, const Ended& ended) {
   broken_ = true;
 }
 
-void Sweep::take(const Ended& ended) {
+void Sweep::take(const forked::Ended& ended) {
   const Place where = place(ended.tag);
   if (ended.signal != 0) return crashed(where, ended);
   const SweepPart& part = parts_[where.part];

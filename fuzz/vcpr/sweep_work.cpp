@@ -21,7 +21,7 @@ constexpr char kSeparator = '\t';
 
 /// The calls of its only attempt.
 std::vector<machine::FaultSet> calls_of(const Scenario& scenario) {
-  const Ended ended = do_alone([&](Progress&) {
+  const forked::Ended ended = forked::do_alone([&](forked::Progress&) {
     const vm_scenario::Outcome outcome = vm_scenario::run(scenario);
     std::string lines;
     if (!outcome.calls.empty()) {
@@ -87,14 +87,14 @@ SweepFinding crash(std::size_t scenario, int signal) {
 }
 
 std::string try_chunk(const std::vector<Scenario>& all, std::size_t chunk, const std::set<std::size_t>& left_out,
-                      Progress& progress) {
+                      forked::Progress& progress) {
   sweeps::Tally tally;
   std::string findings;
   std::set<std::pair<std::string, std::string>> known;
   const std::size_t end = std::min(all.size(), (chunk + 1) * kChunk);
   for (std::size_t at = chunk * kChunk; at < end; ++at) {
     if (left_out.contains(at)) continue;
-    begin_piece(progress, at);
+    forked::begin_piece(progress, at);
     const auto found = sweeps::try_out(all[at], tally);
     if (!found || !known.emplace(found->violation.name, found->place).second) continue;
     const invariants::Violation& violation = found->violation;
@@ -105,7 +105,7 @@ std::string try_chunk(const std::vector<Scenario>& all, std::size_t chunk, const
 }
 
 std::string verdict(const Scenario& scenario) {
-  const Ended ended = do_alone([&](Progress&) {
+  const forked::Ended ended = forked::do_alone([&](forked::Progress&) {
     const vm_scenario::Outcome outcome = vm_scenario::run(scenario);
     return outcome.violation ? std::string(outcome.violation->name) : std::string();
   });

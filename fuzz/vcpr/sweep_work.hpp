@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "fuzz/vcpr/children.hpp"
+#include "properties/forked/children.hpp"
 #include "properties/sweeps/disturbance.hpp"
 #include "properties/sweeps/sweep.hpp"
 
@@ -54,7 +54,7 @@ SweepFinding crash(std::size_t scenario, int signal);
 /// In a child: tries a chunk out but for `left_out`, and returns the tally's lines and those of findings, one for each
 /// (invariant, place).
 std::string try_chunk(const std::vector<vm_scenario::Scenario>& all, std::size_t chunk,
-                      const std::set<std::size_t>& left_out, Progress& progress);
+                      const std::set<std::size_t>& left_out, forked::Progress& progress);
 
 /// Name of the invariant that a scenario breaks, kCrash, or empty; played alone.
 std::string verdict(const vm_scenario::Scenario& scenario);

@@ -1,4 +1,4 @@
-// What shrinking an input tries next.
+// What shrinking an input tries next, and shrinking.
 #pragma once
 
 #include <cstdint>
@@ -28,5 +28,21 @@ class Candidates {
   std::uint64_t weight_;
   std::vector<Input> found_;
 };
+
+/// The smallest of a chain of simpler ones that all fail, of at most `tries` tried. `fails(input)` holds.
+template <class Input, class Fails>
+Input shrink(Input input, std::uint32_t tries, Fails fails) {
+  for (bool smaller = true; smaller;) {
+    smaller = false;
+    for (Input& candidate : shrink_candidates(input)) {
+      if (tries-- == 0) return input;
+      if (!fails(std::as_const(candidate))) continue;
+      input = std::move(candidate);
+      smaller = true;
+      break;
+    }
+  }
+  return input;
+}
 
 }  // namespace vcpr::forms

@@ -14,18 +14,4 @@ std::optional<Finding> try_out(const Scenario& scenario, Tally& tally) {
                  outcome.seen.empty() ? std::string("undisturbed") : place(outcome.seen.back())};
 }
 
-Scenario shrink(Scenario scenario, std::uint32_t tries, const std::function<bool(const Scenario&)>& fails) {
-  for (bool smaller = true; smaller;) {
-    smaller = false;
-    for (Scenario& candidate : vm_scenario::shrink_candidates(scenario)) {
-      if (tries-- == 0) return scenario;
-      if (!fails(candidate)) continue;
-      scenario = std::move(candidate);
-      smaller = true;
-      break;
-    }
-  }
-  return scenario;
-}
-
 }  // namespace vcpr::sweeps

@@ -1,8 +1,6 @@
-// Runs one scenario of a sweep, says what went wrong, and makes it smaller.
+// Runs one scenario of a sweep, and says what went wrong.
 #pragma once
 
-#include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 
@@ -18,9 +16,5 @@ struct Finding {
 
 /// Plays it, counts what was seen.
 std::optional<Finding> try_out(const vm_scenario::Scenario& scenario, Tally& tally);
-
-/// The smallest of a chain of simpler ones that all fail; tries at most `tries`. `fails(scenario)` holds.
-vm_scenario::Scenario shrink(vm_scenario::Scenario scenario, std::uint32_t tries,
-                             const std::function<bool(const vm_scenario::Scenario&)>& fails);
 
 }  // namespace vcpr::sweeps

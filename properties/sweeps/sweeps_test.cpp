@@ -5,6 +5,7 @@
 #include <set>
 #include <sstream>
 
+#include "properties/forms/candidates.hpp"
 #include "properties/sweeps/disturbance.hpp"
 #include "properties/sweeps/sweep.hpp"
 
@@ -149,7 +150,7 @@ TEST(Shrinking, EndsWithWhatStillFails) {
   const auto has_death = [](const Scenario& each) {
     return std::ranges::any_of(each.steps, [](const Step& step) { return step.action == Action::kill_new; });
   };
-  EXPECT_EQ(vm_scenario::print(shrink(*scenario, 1000, has_death)),
+  EXPECT_EQ(vm_scenario::print(forms::shrink(*scenario, 1000, has_death)),
             "device edu legacy intx\ntransfer\n  at 0 kill_new\n");
 }
 

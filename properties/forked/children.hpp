@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace vcpr::tool {
+namespace vcpr::forked {
 
 /// Where a child says which piece of its work it is at; its parent reads it when the child has died.
 using Progress = std::atomic<std::uint64_t>;
@@ -65,4 +65,4 @@ void begin_piece(Progress& progress, std::uint64_t piece);
 /// One piece of work, alone.
 Ended do_alone(const std::function<std::string(Progress&)>& work);
 
-}  // namespace vcpr::tool
+}  // namespace vcpr::forked

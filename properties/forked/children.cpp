@@ -1,4 +1,4 @@
-#include "fuzz/vcpr/children.hpp"
+#include "properties/forked/children.hpp"
 
 #include <algorithm>
 #include <array>
@@ -14,12 +14,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-namespace vcpr::tool {
+namespace vcpr::forked {
 
 Children::Children(std::size_t slots) : slots_(slots) {
   void* shared = mmap(nullptr, slots * sizeof(Progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED) {
-    std::perror("vcpr: no memory to share with children");
+    std::perror("no memory to share with children");
     std::abort();
   }
   progress_ = static_cast<Progress*>(shared);
@@ -123,4 +123,4 @@ Ended do_alone(const std::function<std::string(Progress&)>& work) {
   return one.wait();
 }
 
-}  // namespace vcpr::tool
+}  // namespace vcpr::forked
