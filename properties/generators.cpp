@@ -123,25 +123,6 @@ void make_sound(Scenario& scenario) {
   normalise(scenario);
 }
 
-}  // namespace
-
-std::string last_scenario_path() {
-  if (const char* chosen = std::getenv("VCPR_LAST_SCENARIO")) return chosen;
-  const ::testing::TestInfo* test = ::testing::UnitTest::GetInstance()->current_test_info();
-  return std::string("last_scenario.") + (test != nullptr ? test->name() : "none") + ".bin";
-}
-
-void save_last(std::span<const std::uint8_t> bytes) {
-  std::string path = last_scenario_path();
-  if (!std::filesystem::exists(path)) std::ofstream create(path);
-  std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
-  file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-  file.close();
-  std::filesystem::resize_file(path, bytes.size());  // truncating to nothing first would wait for the disk each time
-}
-
-namespace {
-
 /// Fault points of the calls that a handover makes.
 std::vector<std::uint32_t> likely_faults() {
   using machine::Call;
@@ -199,13 +180,6 @@ rc::Gen<Event> any_fault() {
   return rc::gen::build<Event>(rc::gen::set(&Event::call, likely_call()),
                                rc::gen::set(&Event::operand, rc::gen::elementOf(likely_faults())),
                                rc::gen::set(&Event::times, range<std::uint8_t>(1, 20)));
-}
-
-Outcome play(const Scenario& scenario) {
-  save_last(encode(scenario));
-  Outcome outcome = run(scenario);
-  if (outcome.violation) RC_FAIL(invariants::text(*outcome.violation) + "\nsaved in " + last_scenario_path());
-  return outcome;
 }
 
 }  // namespace vcpr::properties

@@ -1,11 +1,10 @@
-// Typed generators for the model, and how a property plays a scenario.
+// Typed generators of CPR tables and what happens to them.
 #pragma once
 
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
 
-#include "properties/scenario/run.hpp"
 #include "properties/scenario/scenario.hpp"
 
 namespace vcpr::scenario {
@@ -25,12 +24,5 @@ rc::Gen<scenario::Scenario> any_scenario();
 rc::Gen<scenario::Event> event_of(std::vector<scenario::Action> actions);
 /// A fault, anywhere an attempt is likely to be.
 rc::Gen<scenario::Event> any_fault();
-
-/// Where the scenario that is being played lies, so that an abort leaves a file: where VCPR_LAST_SCENARIO says, or
-/// last_scenario.TEST.bin in the working directory.
-std::string last_scenario_path();
-void save_last(std::span<const std::uint8_t> bytes);
-/// Runs it after saving it. A violation fails the property.
-scenario::Outcome play(const scenario::Scenario& scenario);
 
 }  // namespace vcpr::properties

@@ -1,7 +1,9 @@
 // Proves over random states that save, load, save gives the same stream (I38), and that damage to it is refused or
 // harmless (I39) with nothing left open.
+#include "engine/handover/cpr_state.hpp"
 #include "engine/os/abi.hpp"
 #include "properties/generators.hpp"
+#include "properties/invariants/invariants.hpp"
 #include "properties/machine/truth.hpp"
 #include "properties/scenario/objects.hpp"
 #include "properties/streams/damage.hpp"

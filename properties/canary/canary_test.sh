@@ -26,10 +26,15 @@ echo harmless >inputs/c
 exits 134 "$target" inputs
 [ "$(tail -n 1 log)" = "running inputs/b" ] || fail "the last line does not name the input that failed"
 
-exits 1 env VCPR_LAST_SCENARIO=counterexample "$property"
+exits 1 "$property" --gtest_filter=Canary.NoTableHasTwoEntries
 says 'Falsifiable after'
 says '^2 < 2$'
 says 'reproduce='
-[ -s counterexample ] || fail "no counterexample was saved"
+[ "$(grep -c '^save' counterexample.NoTableHasTwoEntries.txt)" -eq 2 ] || fail "no counterexample of two entries was left"
+
+exits 1 "$property" --gtest_filter=Canary.NoVmHasTwoDevices
+says '^NoVmHasTwoDevices died'
+says '^written to counterexample.NoVmHasTwoDevices.txt$'
+[ "$(grep -c '^device' counterexample.NoVmHasTwoDevices.txt)" -eq 2 ] || fail "no deadly VM of two devices was left"
 
 [ $broken -eq 0 ]
