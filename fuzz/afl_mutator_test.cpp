@@ -8,7 +8,7 @@
 namespace vcpr::fuzz {
 namespace {
 
-std::uint64_t run_nothing(std::span<const std::uint8_t> /*input*/, const Explain* /*explain*/) {
+Ran run_nothing(std::span<const std::uint8_t> /*input*/, const Explain* /*explain*/) {
   return 0;
 }
 

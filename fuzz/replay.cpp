@@ -21,8 +21,8 @@ struct Known {
 std::string run_one(const Target& target, const std::filesystem::path& path, std::vector<Known>& known) {
   auto input = read_input(target, path);
   if (!input) return input.error();
-  const std::uint64_t first = target.run(*input, nullptr);
-  const std::uint64_t second = target.run(*input, nullptr);
+  const std::uint64_t first = target.run(*input, nullptr).hash;
+  const std::uint64_t second = target.run(*input, nullptr).hash;
   if (first != second) return path.string() + ": not deterministic: two runs of these bytes gave different hashes";
   known.push_back({first, path, std::move(*input)});
   return {};
@@ -51,7 +51,7 @@ Replayed replay(const Target& target, std::span<const std::filesystem::path> pat
   }
   std::ranges::sort(known, {}, &Known::hash);
   for (const Known& each : known) {
-    if (target.run(each.input, nullptr) != each.hash)
+    if (target.run(each.input, nullptr).hash != each.hash)
       fail(each.path.string() + ": not deterministic: after other inputs these bytes gave another hash");
   }
   if (result.files == 0) log << "FAILED no input given: a target without a seed proves nothing\n";

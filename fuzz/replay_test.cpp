@@ -35,13 +35,13 @@ class Replay : public testing::Test {
   std::ostringstream log;
 };
 
-std::uint64_t sum(std::span<const std::uint8_t> input, const Explain* /*explain*/) {
+Ran sum(std::span<const std::uint8_t> input, const Explain* /*explain*/) {
   std::uint64_t total = 0;
   for (const std::uint8_t byte : input) total += byte;
   return total;
 }
 
-std::uint64_t count_runs(std::span<const std::uint8_t> /*input*/, const Explain* /*explain*/) {
+Ran count_runs(std::span<const std::uint8_t> /*input*/, const Explain* /*explain*/) {
   static std::uint64_t runs = 0;
   return ++runs;
 }
@@ -50,7 +50,7 @@ void invariant_first_byte_is_not_x(std::span<const std::uint8_t> input) {
   if (!input.empty() && input[0] == 'x') std::abort();
 }
 
-std::uint64_t abort_on_x(std::span<const std::uint8_t> input, const Explain* /*explain*/) {
+Ran abort_on_x(std::span<const std::uint8_t> input, const Explain* /*explain*/) {
   invariant_first_byte_is_not_x(input);
   return 0;
 }
@@ -97,9 +97,9 @@ TEST_F(Replay, FailsWhereTwoRunsOfOneInputDiffer) {
 }
 
 /// Remembers the greatest sum so far: two runs in a row agree, runs in another order do not.
-std::uint64_t remember(std::span<const std::uint8_t> input, const Explain* explain) {
+Ran remember(std::span<const std::uint8_t> input, const Explain* explain) {
   static std::uint64_t greatest = 0;
-  greatest = std::max(greatest, sum(input, explain));
+  greatest = std::max(greatest, sum(input, explain).hash);
   return 1000 - greatest;
 }
 

@@ -23,6 +23,15 @@ struct Draw {
   std::uint32_t swarm = 0;  ///< of the whole run of an engine: which kinds of change are likely in it (swarm testing)
 };
 
+/// What a run says of itself.
+struct Ran {
+  // Most targets have nothing but a hash to say.
+  Ran(std::uint64_t of) : hash(of) {}  // NOLINT(google-explicit-constructor)
+  Ran(std::uint64_t of, std::uint64_t attempts) : hash(of), handovers(attempts) {}
+  std::uint64_t hash;
+  std::uint64_t handovers = 0;  ///< of whole VMs, however they ended
+};
+
 /// One target. `run` never rejects an input: it returns normally, or a violation aborts in a function named after the
 /// invariant.
 struct Target {
@@ -31,7 +40,7 @@ struct Target {
   /// Returns a hash over everything the run did (a target on the machine: Machine::hash()). Equal inputs give equal
   /// hashes, in one process or two: the replay main runs each input twice and fails where they differ. With `explain`
   /// set it tells what it does; what it does is the same.
-  std::uint64_t (*run)(std::span<const std::uint8_t> input, const Explain* explain);
+  Ran (*run)(std::span<const std::uint8_t> input, const Explain* explain);
   /// Structure-aware mutation in place; returns the new size (0: let the engine's own mutations do it). Equal
   /// arguments give equal mutants.
   std::size_t (*mutate)(std::uint8_t* data, std::size_t size, std::size_t capacity, Draw draw) = nullptr;

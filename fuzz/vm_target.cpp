@@ -13,10 +13,10 @@ vm_scenario::Scenario vm_input(std::span<const std::uint8_t> input, vm_scenario:
   return scenario;
 }
 
-std::uint64_t run_vm(const vm_scenario::Scenario& scenario, const Explain* explain) {
+Ran run_vm(const vm_scenario::Scenario& scenario, const Explain* explain) {
   const vm_scenario::Outcome outcome = vm_scenario::run(scenario, explain);
   if (outcome.violation) whole_vm::report(*outcome.violation);
-  return outcome.hash;
+  return {outcome.hash, outcome.endings.size()};
 }
 
 std::size_t write_vm(vm_scenario::Scenario scenario, vm_scenario::Focus focus, std::span<std::uint8_t> into) {

@@ -9,13 +9,13 @@ namespace vcpr::fuzz {
 /// The scenario that these bytes are for a target of this focus.
 vm_scenario::Scenario vm_input(std::span<const std::uint8_t> input, vm_scenario::Focus focus);
 
-std::uint64_t run_vm(const vm_scenario::Scenario& scenario, const Explain* explain);
+Ran run_vm(const vm_scenario::Scenario& scenario, const Explain* explain);
 std::size_t write_vm(vm_scenario::Scenario scenario, vm_scenario::Focus focus, std::span<std::uint8_t> into);
 std::expected<Bytes, std::string> parse_vm(std::string_view text, vm_scenario::Focus focus);
 
 template <vm_scenario::Focus focus>
 struct VmTarget {
-  static std::uint64_t run(std::span<const std::uint8_t> input, const Explain* explain) {
+  static Ran run(std::span<const std::uint8_t> input, const Explain* explain) {
     return run_vm(vm_input(input, focus), explain);
   }
   static std::size_t mutate(std::uint8_t* data, std::size_t size, std::size_t capacity, Draw draw) {

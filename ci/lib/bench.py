@@ -17,6 +17,8 @@ import sys
 import tempfile
 
 FUZZ_RUNS, FUZZ_ROUNDS = 200000, 3
+HANDOVER_TARGETS = ("handover_transfer", "handover_exec", "handover_reboot", "handover_chain")
+HANDOVER_SECONDS = 5
 
 
 def google_benchmarks(program, pattern):
@@ -49,29 +51,61 @@ def figures(bench):
     return values | {"ns": time, "/s": 1e9 / time}
 
 
-def libfuzzer_rate(name, target, seeds):
-    """Executions a second of user time, replaying the seeds again and again without mutation, start-up included."""
+def user_time(name, command, **options):
+    """Seconds of user time that a program takes, start-up included, and what it said on stderr."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
-    with tempfile.TemporaryDirectory() as corpus:
-        run = subprocess.run([f"build/fuzz/bin/{target}", f"-runs={FUZZ_RUNS}", "-seed=1", "-keep_seed=1", "-entropic=0",
-                              "-rss_limit_mb=2560", f"-artifact_prefix={corpus}/", corpus, seeds,
-                              "-ignore_remaining_args=1", "--unmutated"],
-                             capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL)
+    run = subprocess.run(command, capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL, **options)
     if run.returncode != 0:
-        sys.exit(f"{run.stderr[-2000:]}\nbench: {name} failed")
-    return FUZZ_RUNS / (resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before)
+        sys.exit(f"{run.stdout[-2000:]}{run.stderr[-2000:]}\nbench: {name} failed")
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before, run.stderr
+
+
+def replay_seeds(name, program, seeds, how_long):
+    """The seeds again and again through libFuzzer, without mutation: as user_time()."""
+    with tempfile.TemporaryDirectory() as corpus:
+        return user_time(name, [program, how_long, "-seed=1", "-keep_seed=1", "-entropic=0", "-rss_limit_mb=2560",
+                                f"-artifact_prefix={corpus}/", corpus, seeds, "-ignore_remaining_args=1", "--unmutated"])
+
+
+def encode_seeds(target, folder):
+    given = [path for part in ("seeds", "regressions") if os.path.isdir(path := f"corpus/{target}/{part}")]
+    if given:
+        subprocess.run(["build/fuzz/bin/encode_seeds", target, folder, *given], check=True)
+
+
+def libfuzzer_handovers():
+    """Whole VMs handed over under libFuzzer, a second of user time, with either sanitizer in turn."""
+    measured = {}
+    for target in HANDOVER_TARGETS:
+        with tempfile.TemporaryDirectory() as seeds:
+            encode_seeds(target, seeds)
+            for preset, name in (("fuzz", f"asan:{target}"), ("fuzz-undefined", f"ubsan:{target}")):
+                seconds, said = replay_seeds(name, f"build/{preset}/bin/fuzz_{target}", seeds,
+                                             f"-max_total_time={HANDOVER_SECONDS}")
+                handovers = int(re.search(r"^handovers: (\d+)$", said, re.MULTILINE)[1])
+                measured[name] = {"handovers/s": handovers / seconds}
+    return measured
+
+
+def rapidcheck_handovers():
+    """The properties of whole VMs, generators and all: handovers a second of user time, without a sanitizer."""
+    with tempfile.TemporaryDirectory() as folder:
+        seconds, _ = user_time("rapidcheck", [os.path.abspath("build/release/bin/properties_test"),
+                                              "--gtest_filter=WholeVms.*", "--gtest_output=json:results.json"], cwd=folder)
+        with open(f"{folder}/results.json", encoding="utf-8") as results:
+            counts = [int(test["handovers"]) for suite in json.load(results)["testsuites"] for test in suite["testsuite"]]
+    return {"rapidcheck:WholeVms": {"handovers/s": max(counts) / seconds}}
 
 
 def libfuzzer():
     """cpr_state and the empty target in turn, so that a slow spell of the machine meets both; and their ratio."""
     with tempfile.TemporaryDirectory() as seeds:
-        given = [path for part in ("seeds", "regressions") if os.path.isdir(path := f"corpus/cpr_state/{part}")]
-        if given:
-            subprocess.run(["build/fuzz/bin/encode_seeds", "cpr_state", seeds, *given], check=True)
+        encode_seeds("cpr_state", seeds)
         rates = {"libfuzzer:cpr_state": [], "libfuzzer:empty": []}
         for _ in range(FUZZ_ROUNDS):
             for name, target in (("libfuzzer:cpr_state", "fuzz_cpr_state"), ("libfuzzer:empty", "floor_empty")):
-                rates[name].append(libfuzzer_rate(name, target, seeds))
+                seconds, _ = replay_seeds(name, f"build/fuzz/bin/{target}", seeds, f"-runs={FUZZ_RUNS}")
+                rates[name].append(FUZZ_RUNS / seconds)
     medians = {name: statistics.median(values) for name, values in rates.items()}
     measured = {name: {"/s": value} for name, value in medians.items()}
     return measured | {"libfuzzer:cpr_state/empty": {"ratio": medians["libfuzzer:cpr_state"] / medians["libfuzzer:empty"]}}
@@ -107,8 +141,9 @@ def main(pattern):
         print(f"running {os.path.basename(program)}", file=sys.stderr, flush=True)
         measured.update(google_benchmarks(program, pattern))
     if not pattern:
-        print("running libFuzzer", file=sys.stderr, flush=True)
-        measured.update(libfuzzer())
+        for part in (libfuzzer, libfuzzer_handovers, rapidcheck_handovers):
+            print(f"running {part.__name__}", file=sys.stderr, flush=True)
+            measured.update(part())
     peers = {}
     with open("ci/peers.tsv", encoding="utf-8") as rows:
         for name, *row in csv.reader((line for line in rows if not line.startswith("#")), delimiter="\t"):

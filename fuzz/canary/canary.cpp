@@ -11,7 +11,7 @@ void invariant_first_byte_is_not_x(std::span<const std::uint8_t> input) {
   if (!input.empty() && input.front() == 'x') std::abort();
 }
 
-std::uint64_t run(std::span<const std::uint8_t> input, const fuzz::Explain* /*explain*/) {
+fuzz::Ran run(std::span<const std::uint8_t> input, const fuzz::Explain* /*explain*/) {
   invariant_first_byte_is_not_x(input);
   return input.size();
 }

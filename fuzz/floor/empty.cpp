@@ -3,7 +3,7 @@
 
 namespace {
 
-std::uint64_t run(std::span<const std::uint8_t> input, const vcpr::fuzz::Explain* /*explain*/) {
+vcpr::fuzz::Ran run(std::span<const std::uint8_t> input, const vcpr::fuzz::Explain* /*explain*/) {
   return input.size();
 }
 

@@ -36,23 +36,34 @@ const vcpr::fuzz::Target& the_target() {
 }
 
 /// Asked for by a last argument "--unmutated", after libFuzzer's -ignore_remaining_args=1: the corpus runs as it is,
-/// again and again, so that ci/bench compares targets on the same inputs.
+/// again and again, so that ci/bench compares targets on the same inputs; at the end they say how many handovers that
+/// was.
 bool& runs_unmutated() {
   static bool asked_for = false;
   return asked_for;
+}
+
+std::uint64_t& handovers_made() {
+  static std::uint64_t made = 0;
+  return made;
+}
+
+void tell_handovers() {
+  std::fprintf(stderr, "handovers: %ju\n", std::uintmax_t{handovers_made()});
 }
 
 }  // namespace
 
 int LLVMFuzzerInitialize(int* argc, char*** argv) {
   runs_unmutated() = *argc > 1 && std::string_view((*argv)[*argc - 1]) == "--unmutated";
+  if (runs_unmutated()) std::atexit(tell_handovers);
   if (vcpr::fuzz::targets().size() == 1) return 0;
   std::fputs("this program must hold exactly one target\n", stderr);
   std::exit(2);
 }
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  the_target().run({data, size}, nullptr);
+  handovers_made() += the_target().run({data, size}, nullptr).handovers;
   return 0;
 }
 

@@ -25,7 +25,7 @@ void loaded_state_leaves_no_memfd(machine::Process& process, int memfd) {
   if (invariants::look(process, memfd) || handover::exec_state_present(process.kernel())) std::abort();
 }
 
-std::uint64_t run(std::span<const std::uint8_t> bytes, const fuzz::Explain* explain) {
+fuzz::Ran run(std::span<const std::uint8_t> bytes, const fuzz::Explain* explain) {
   const streams::ExecInput input = streams::decode_exec(bytes);
   machine::Machine machine;
   fuzz::ExplainCalls calls(machine, explain);

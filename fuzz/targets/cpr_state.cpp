@@ -123,7 +123,7 @@ void check_loaded(const Run& run, const Expected<handover::CprState>& state) {
   hold(world, run);
 }
 
-std::uint64_t run(std::span<const std::uint8_t> bytes, const fuzz::Explain* explain) {
+fuzz::Ran run(std::span<const std::uint8_t> bytes, const fuzz::Explain* explain) {
   const TransferInput input = streams::decode_transfer(bytes);
   machine::Machine machine;
   const fuzz::ExplainCalls calls(machine, explain);

@@ -37,7 +37,7 @@ int offered_by(const table::Operation& operation, const table::Model& model, os:
   return operation.offer == table::Offer::held ? model.number_at(operation.entry) : kernel.eventfd(0, 0).value_or(-1);
 }
 
-std::uint64_t run(std::span<const std::uint8_t> input, const fuzz::Explain* explain) {
+fuzz::Ran run(std::span<const std::uint8_t> input, const fuzz::Explain* explain) {
   machine::Machine machine;
   os::Kernel& kernel = machine.spawn().kernel();
   std::optional<store::DescriptorTable> table(std::in_place);

@@ -50,7 +50,7 @@ void loaded_state_survives_another_load(const streams::KnownVm& vm, streams::Kno
   if (!other.load(*once) || other.save().value_or(streams::Stream()) != *once) std::abort();
 }
 
-std::uint64_t run(std::span<const std::uint8_t> input, const fuzz::Explain* explain) {
+fuzz::Ran run(std::span<const std::uint8_t> input, const fuzz::Explain* explain) {
   const Bytes stream = std::as_bytes(input);
   every_byte_is_in_a_field_or_unread(stream);
   const vmstate::ParsedMainStream parsed = vmstate::parse_main_stream(stream);

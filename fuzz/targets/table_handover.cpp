@@ -8,7 +8,7 @@ namespace {
 
 using namespace vcpr;
 
-std::uint64_t run(std::span<const std::uint8_t> input, const fuzz::Explain* explain) {
+fuzz::Ran run(std::span<const std::uint8_t> input, const fuzz::Explain* explain) {
   const scenario::Outcome outcome = scenario::run(scenario::decode(input), explain);
   if (explain) {
     for (const std::string& ending : outcome.endings) (*explain)("attempt ends: " + ending);

@@ -22,7 +22,7 @@ int explain(const TargetInput& arguments) {
     fmt::print("{:>6}  {}\n", ++step, text);
     std::fflush(stdout);  // a violation aborts right after its last step
   };
-  std::uint64_t hash = target.run(*input, &line);
+  std::uint64_t hash = target.run(*input, &line).hash;
   fmt::print("held    hash {:016x}\n", hash);
   return kDone;
 }

@@ -18,7 +18,7 @@ int run(const TargetInput& arguments) {
     if (!input) return complain(kMisuse, input.error());
     fmt::print("{} ", path.string());
     std::fflush(stdout);  // the line must be there when the run aborts
-    fmt::print("{} bytes, hash {:016x}\n", input->size(), chosen(arguments).run(*input, nullptr));
+    fmt::print("{} bytes, hash {:016x}\n", input->size(), chosen(arguments).run(*input, nullptr).hash);
   }
   fmt::print("{} inputs held\n", paths->size());
   return kDone;
