@@ -80,6 +80,7 @@ class Truth {
   std::vector<IrqfdFact> irqfds() const { return machine::irqfds(machine_); }
   std::vector<DeviceFact> devices() const { return machine::devices(machine_); }
   std::vector<GroupFact> groups() const { return machine::groups(machine_); }
+  std::vector<PageTableFact> page_tables() const { return machine::page_tables(machine_); }
 
   std::vector<Process*> processes() const;
   /// Every one ever made, by id.

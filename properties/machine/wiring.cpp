@@ -162,6 +162,18 @@ std::vector<GroupFact> groups(const Machine::Impl& machine) {
   return facts;
 }
 
+std::vector<PageTableFact> page_tables(const Machine::Impl& machine) {
+  std::vector<PageTableFact> facts;
+  for (const Description* each = machine.first_description; each != nullptr; each = each->next) {
+    if (each->device != Device::iommufd || each->object == nullptr) continue;
+    for (const IommufdObject* object = iommufd_of(*each).objects.first(); object != nullptr; object = object->next) {
+      if (object->kind != ObjectKind::hwpt || static_cast<const Hwpt&>(*object).is_automatic) continue;
+      facts.push_back({each->id, object->id, object->users});
+    }
+  }
+  return facts;
+}
+
 std::optional<PageFact> page_behind(Process& process, std::uint64_t vaddr) {
   const Mapping* mapping = state_of(process).space.find(vaddr);
   if (mapping == nullptr) return std::nullopt;

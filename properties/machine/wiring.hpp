@@ -62,6 +62,13 @@ struct DeviceFact {
   std::uint32_t attached_ioas = 0;
 };
 
+/// One that was made by IOMMU_HWPT_ALLOC.
+struct PageTableFact {
+  std::uint32_t iommufd = 0;  ///< description
+  std::uint32_t id = 0;       ///< in that iommufd
+  std::uint32_t devices = 0;  ///< that are attached to it
+};
+
 struct GroupFact {
   std::uint32_t number = 0;
   std::uint32_t container = 0;  ///< description of the container or iommufd; 0: none, or its last descriptor is closed
@@ -82,6 +89,8 @@ std::vector<TriggerFact> triggers(const Machine::Impl& machine);
 std::vector<IrqfdFact> irqfds(const Machine::Impl& machine);
 std::vector<DeviceFact> devices(const Machine::Impl& machine);
 std::vector<GroupFact> groups(const Machine::Impl& machine);
+/// By iommufd, then by id.
+std::vector<PageTableFact> page_tables(const Machine::Impl& machine);
 /// The page behind an address of a process; none where nothing is mapped, or a private page was never touched.
 std::optional<PageFact> page_behind(Process& process, std::uint64_t vaddr);
 

@@ -127,9 +127,14 @@ std::vector<Canonical> canonical() {
               {kUsual, kWithoutKvm, kSharedEventfds});
   add_old_kernels(list);
   add_hosts(list);
-  for (const Mode& mode : {kTransfer, kExec, kReboot})
+  for (const Mode& mode : {kTransfer, kExec, kReboot}) {
     list.add(mode, "both", kUsual,
              {device(Backend::legacy, Interrupt::intx), device(Backend::iommufd, Interrupt::msix)});
+    list.add(mode, "two-legacy", kUsual,
+             {device(Backend::legacy, Interrupt::intx), device(Backend::legacy, Interrupt::msix)});
+    list.add(mode, "two-iommufd", kUsual,
+             {device(Backend::iommufd, Interrupt::intx), device(Backend::iommufd, Interrupt::msix)});
+  }
   return list.take();
 }
 

@@ -56,6 +56,7 @@ Facts take_facts(Rig& rig, Owner& owner) {
               .irqfds = truth.irqfds(),
               .devices = truth.devices(),
               .groups = truth.groups(),
+              .page_tables = truth.page_tables(),
               .descriptors = truth.descriptors_open(owner.process),
               .locked_pages = owner.process.locked_pages(),
               .pinned_pages = owner.process.pinned_pages(),

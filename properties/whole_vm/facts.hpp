@@ -19,6 +19,7 @@ struct Facts {
   std::vector<machine::IrqfdFact> irqfds{};
   std::vector<machine::DeviceFact> devices{};
   std::vector<machine::GroupFact> groups{};
+  std::vector<machine::PageTableFact> page_tables{};
   // The owner's process
   std::uint32_t descriptors = 0;
   std::uint64_t locked_pages = 0;

@@ -11,6 +11,7 @@ namespace vcpr::whole_vm {
 #define VCPR_VM_INVARIANTS(X)                                         \
   X(S4, always, somebody_owns_the_vm)                                 \
   X(S5, always, an_undisturbed_attempt_succeeds)                      \
+  X(S6, always, what_cannot_be_handed_over_is_refused)                \
   X(I3_I4, while_devices_stay, nothing_is_closed_twice_or_left)       \
   X(I1_I2_I5, while_devices_stay, keys_lead_to_the_same_files)        \
   X(I8, while_devices_stay, wired_eventfds_are_in_the_table)          \
@@ -22,6 +23,7 @@ namespace vcpr::whole_vm {
   X(I14, while_devices_stay, vaddrs_are_invalid_only_while_stopped)   \
   X(I16_I21, while_devices_stay, memory_is_charged_to_the_owner)      \
   X(I17_I18, while_devices_stay, iommufd_ids_stay)                    \
+  X(I18, always, each_page_table_has_a_device)                        \
   X(I20, while_devices_stay, ownership_moves_once_and_late)           \
   X(I22_I23, unless_damaged, every_raise_is_handled)                  \
   X(I24, unless_damaged, no_line_is_stuck)                            \

@@ -35,6 +35,7 @@ struct Handover {
 };
 
 Verdict an_undisturbed_attempt_succeeds(const Handover& handover);        // S5
+Verdict what_cannot_be_handed_over_is_refused(const Handover& handover);  // S6
 Verdict somebody_owns_the_vm(const Handover& handover);                   // S4
 Verdict nothing_is_closed_twice_or_left(const Handover& handover);        // I3, I4
 Verdict keys_lead_to_the_same_files(const Handover& handover);            // I1, I2, I5, I7
@@ -47,6 +48,7 @@ Verdict each_vaddr_is_moved_once(const Handover& handover);               // I13
 Verdict vaddrs_are_invalid_only_while_stopped(const Handover& handover);  // I14
 Verdict memory_is_charged_to_the_owner(const Handover& handover);         // I16, I21
 Verdict iommufd_ids_stay(const Handover& handover);                       // I17, I18
+Verdict each_page_table_has_a_device(const Handover& handover);           // I18
 Verdict ownership_moves_once_and_late(const Handover& handover);          // I20
 Verdict every_raise_is_handled(const Handover& handover);                 // I22, I23
 Verdict no_line_is_stuck(const Handover& handover);                       // I24

@@ -58,6 +58,8 @@ struct Wrong {
 const std::vector<Wrong>& wrongs() {
   static const std::vector<Wrong> all = {
       {"somebody_owns_the_vm", [](Scene& scene) { scene.outcome.ended = false; }},
+      {"what_cannot_be_handed_over_is_refused",
+       [](Scene& scene) { scene.attempt.mode = lifecycle::Mode::cpr_reboot; }},  // of a guest that was awake
       {"nothing_is_closed_twice_or_left", [](Scene& scene) { ++scene.after.descriptors; }},
       {"keys_lead_to_the_same_files", [](Scene& scene) { scene.after.table.erase(scene.after.table.begin()); }},
       {"keys_lead_to_the_same_files", [](Scene& scene) { ++scene.after.table.begin()->second; }},
@@ -102,6 +104,12 @@ TEST(Invariants, SeeOtherIdsOfAnIommufd) {
   Scene scene(Backend::iommufd);
   ++scene.after.devices[0].attached_ioas;
   EXPECT_NE(scene.fired().find("iommufd_ids_stay"), std::string::npos) << scene.fired();
+}
+
+TEST(Invariants, SeeAPageTableThatWasForgotten) {
+  Scene scene(Backend::iommufd);
+  scene.after.page_tables[0].devices = 0;
+  EXPECT_NE(scene.fired().find("each_page_table_has_a_device"), std::string::npos) << scene.fired();
 }
 
 TEST(Invariants, SeeOwnershipThatDidNotMove) {

@@ -70,7 +70,33 @@ std::size_t changes(const Handover& handover, IovaChangeKind kind, const machine
   return count;
 }
 
+bool has_device(const Handover& handover, Backend backend) {
+  const std::vector<DeviceShape>& shapes = handover.rig.shape().devices;
+  return std::ranges::any_of(handover.rig.config().devices, [&](const vm::PciConfig& each) {
+    for (std::uint32_t device = 0; device < shapes.size(); ++device)
+      if (each.device.name == host_address(device)) return shapes[device].backend == backend;
+    return false;
+  });
+}
+
+/// What transfer and exec need of the kernel for the devices that there are.
+bool is_kernel_too_old(const Handover& handover) {
+  const machine::Switches& host = handover.rig.shape().switches;
+  if (has_device(handover, Backend::legacy) && !(host.update_vaddr && host.unmap_all)) return true;
+  return has_device(handover, Backend::iommufd) && !(host.change_process && host.map_file);
+}
+
 }  // namespace
+
+Verdict what_cannot_be_handed_over_is_refused(const Handover& handover) {
+  if (!handover.given() || handover.rig.config().devices.empty()) return {};
+  if (handover.attempt.mode != lifecycle::Mode::cpr_reboot) {
+    if (!is_kernel_too_old(handover)) return {};
+    return violated("S6", "a refusal: the kernel cannot hand these devices over", "the VM is given away");
+  }
+  if (handover.before.run_state == lifecycle::RunState::suspended) return {};
+  return violated("S6", "a refusal: a guest that is awake loses its devices", "the VM is given away");
+}
 
 Verdict an_undisturbed_attempt_succeeds(const Handover& handover) {
   if (handover.disturbed || handover.given()) return {};
@@ -266,6 +292,14 @@ Verdict iommufd_ids_stay(const Handover& handover) {
     if (!record || record->devid != static_cast<std::int32_t>(before.devid) || record->ioas_id != before.attached_ioas)
       return violated("I17", "a record of device " + number(before.number) + " with its ids", "none or others");
   }
+  return {};
+}
+
+/// One without was forgotten when its last device left, and keeps its address space with it.
+Verdict each_page_table_has_a_device(const Handover& handover) {
+  if (handover.after == nullptr) return {};
+  for (const machine::PageTableFact& each : handover.after->page_tables)
+    if (each.devices == 0) return violated("I18", "page table " + number(each.id) + " has a device", "none");
   return {};
 }
 
