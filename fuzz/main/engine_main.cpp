@@ -35,11 +35,16 @@ const vcpr::fuzz::Target& the_target() {
   return target;
 }
 
-/// Asked for by a last argument "--unmutated", after libFuzzer's -ignore_remaining_args=1: the corpus runs as it is,
-/// again and again, so that ci/bench compares targets on the same inputs; at the end they say how many handovers that
-/// was.
-bool& runs_unmutated() {
-  static bool asked_for = false;
+/// Asked for by a last argument, after libFuzzer's -ignore_remaining_args=1.
+enum class Mutations {
+  structured,
+  blind,  ///< "--blind": libFuzzer's own of bytes alone, so that ci/planted sees what ours are worth
+  none,   ///< "--unmutated": the corpus runs as it is, again and again, so that ci/bench compares targets on the same
+          ///< inputs; at the end they say how many handovers that was
+};
+
+Mutations& mutations() {
+  static Mutations asked_for = Mutations::structured;
   return asked_for;
 }
 
@@ -55,8 +60,10 @@ void tell_handovers() {
 }  // namespace
 
 int LLVMFuzzerInitialize(int* argc, char*** argv) {
-  runs_unmutated() = *argc > 1 && std::string_view((*argv)[*argc - 1]) == "--unmutated";
-  if (runs_unmutated()) std::atexit(tell_handovers);
+  const std::string_view last = *argc > 1 ? (*argv)[*argc - 1] : "";
+  if (last == "--unmutated") mutations() = Mutations::none;
+  if (last == "--blind") mutations() = Mutations::blind;
+  if (mutations() == Mutations::none) std::atexit(tell_handovers);
   if (vcpr::fuzz::targets().size() == 1) return 0;
   std::fputs("this program must hold exactly one target\n", stderr);
   std::exit(2);
@@ -68,10 +75,10 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
 }
 
 std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t capacity, unsigned seed) {
-  if (runs_unmutated()) return size;
+  if (mutations() == Mutations::none) return size;
   static const std::uint32_t swarm = seed;  // the first of a run
   const auto mutate = the_target().mutate;
-  if (mutate != nullptr && seed % kOwnMutationEvery != 0) {
+  if (mutations() == Mutations::structured && mutate != nullptr && seed % kOwnMutationEvery != 0) {
     if (const std::size_t mutated = mutate(data, size, capacity, {seed, swarm}); mutated != 0) return mutated;
   }
   return LLVMFuzzerMutate != nullptr ? LLVMFuzzerMutate(data, size, capacity) : size;
@@ -82,6 +89,7 @@ std::size_t LLVMFuzzerCustomCrossOver(const std::uint8_t* left, std::size_t left
                                       std::size_t right_size, std::uint8_t* child, std::size_t capacity,
                                       unsigned seed) {
   const auto cross_over = the_target().cross_over;
-  if (runs_unmutated() || cross_over == nullptr || seed % (vcpr::fuzz::kCrossOverEvery - 1) != 0) return 0;
+  if (mutations() != Mutations::structured || cross_over == nullptr) return 0;
+  if (seed % (vcpr::fuzz::kCrossOverEvery - 1) != 0) return 0;
   return cross_over({left, left_size}, {right, right_size}, {child, capacity}, seed);
 }
