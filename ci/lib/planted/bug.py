@@ -6,6 +6,7 @@ import re
 import subprocess
 
 ROOM = "properties/planted"
+PROBE = "phases"  # not a bug: it notes which phases are reached
 KEYS = ("mistake", "mutant of", "should fall", "target", "needs")
 VERDICT = re.compile(r"^Verdict (\w+)\(", re.M)
 INVARIANTS = ("properties/whole_vm/invariants.hpp", "properties/invariants/invariants.hpp")
@@ -42,6 +43,10 @@ def names(folder=ROOM):
     return sorted(name.removesuffix(".patch") for name in os.listdir(folder) if name.endswith(".patch"))
 
 
+def bugs():
+    return [read(name) for name in names() if name != PROBE]
+
+
 def invariants():
     known = {SANITIZER}
     for path in INVARIANTS:
@@ -55,7 +60,7 @@ def complaints(bug, known_invariants):
     applied = subprocess.run(["git", "apply", "--check", bug.path], stderr=subprocess.PIPE, text=True)
     if applied.returncode != 0:
         yield f"does not apply: {applied.stderr.strip()}"
-    for key in KEYS:
+    for key in KEYS if bug.name != PROBE else ():
         if key not in bug.says:
             yield f"its header has no \"{key}:\""
     for target in bug.targets:
