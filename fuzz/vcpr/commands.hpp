@@ -16,6 +16,7 @@ inline constexpr int kMisuse = 2;   ///< the command line, or a file that cannot
 
 void add_list(CLI::App& tool, int& status);
 void add_run(CLI::App& tool, int& status);
+void add_states(CLI::App& tool, int& status);
 void add_sweep(CLI::App& tool, int& status);
 void add_explain(CLI::App& tool, int& status);
 void add_encode(CLI::App& tool, int& status);

@@ -12,6 +12,7 @@ int main(int argc, char** argv) {
   vcpr::tool::add_list(tool, status);
   vcpr::tool::add_run(tool, status);
   vcpr::tool::add_sweep(tool, status);
+  vcpr::tool::add_states(tool, status);
   vcpr::tool::add_explain(tool, status);
   vcpr::tool::add_encode(tool, status);
   vcpr::tool::add_decode(tool, status);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <vector>
 
+#include "fuzz/vcpr/states_table.hpp"
 #include "properties/forms/candidates.hpp"
 
 namespace vcpr::tool {
@@ -43,24 +44,6 @@ std::string indented(const std::string& text) {
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) out += "    " + line + '\n';
   return out;
-}
-
-void print_table(const std::vector<sweeps::Row>& rows) {
-  fmt::print("\n{:<4} {:<19} {:<13} {:>9} {:>9} {:>9}\n", "side", "phase", "event", "given", "kept", "lost");
-  for (const sweeps::Row& row : rows) {
-    if (row.endings == sweeps::Endings()) continue;
-    fmt::print("{:<4} {:<19} {:<13} {:>9} {:>9} {:>9}\n", row.side, row.phase, row.event, row.endings[0],
-               row.endings[1], row.endings[2]);
-  }
-}
-
-void print_never_seen(const std::vector<sweeps::Row>& rows) {
-  std::map<std::string, std::string> never;
-  for (const sweeps::Row& row : rows) {
-    if (row.endings == sweeps::Endings()) (never[fmt::format("{} {}", row.side, row.phase)] += ' ') += row.event;
-  }
-  fmt::print("\nnever seen:{}\n", never.empty() ? " nothing" : "");
-  for (const auto& [phase, events] : never) fmt::print("  {}:{}\n", phase, events);
 }
 
 }  // namespace
@@ -139,11 +122,9 @@ void SweepReport::finding(const SweepPart& part, const SweepFinding& finding) {
 
 void SweepReport::close() {
   clear_bar();
-  const std::vector<sweeps::Row> rows = tally_.rows(kActions);
-  print_table(rows);
-  print_never_seen(rows);
+  print_states(tally_, kActions);
   const std::uint64_t made = tally_.handovers() - before_;
-  fmt::print("\n{} scenarios, {} handovers ({} of them now, {:.0f}/s), {} findings\n", tally_.scenarios(),
+  fmt::print("{} scenarios, {} handovers ({} of them now, {:.0f}/s), {} findings\n", tally_.scenarios(),
              tally_.handovers(), made, static_cast<double>(made) / std::max(seconds(), 0.001), scenarios_.size());
 }
 

@@ -73,6 +73,12 @@ for seed in "$corpus"/fd_store/seeds/*.txt "$corpus"/table_handover/seeds/*.txt;
   status 0 "$vcpr" run "$target" "$seed"
 done
 
+# What inputs have seen: a roll-back that a death of the new process caused is there.
+status 0 "$vcpr" states rollback "$corpus/rollback/seeds"
+grep -qE '^new +[a-z_]+ +kill_new +0 +[1-9]' "$scratch/out" || fail "states does not show a death of the new process"
+grep -qE '^[1-9][0-9]* of [1-9][0-9]* pairs' "$scratch/out" || fail "states does not count pairs"
+status 2 "$vcpr" states table_handover "$corpus/table_handover/seeds"
+
 # A sweep goes on where it was, and says the same in the end; one of another kind does not go on with it.
 sweep=("$vcpr" sweep exec.legacy.msi.without-update-vaddr --resume "$scratch/state" --out "$scratch/sweep")
 status 0 "$vcpr" sweep --list && grep -qx 'transfer.legacy.msix.shared-eventfds' "$scratch/out" || fail "sweeps are not listed"
