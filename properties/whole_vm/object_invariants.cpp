@@ -163,11 +163,13 @@ Verdict groups_stay_in_their_containers(const Handover& handover) {
   }
   if (handover.after == nullptr) return {};
   for (std::size_t i = 0; i < handover.before.groups.size(); ++i) {
-    if (handover.after->groups[i].container != handover.before.groups[i].container)
+    const std::uint32_t after = handover.after->groups[i].container;
+    if (after == 0 && is_something_unplugged(handover)) continue;
+    if (after != handover.before.groups[i].container)
       return violated("I10",
                       "group " + number(handover.before.groups[i].number) + " in container " +
                           number(handover.before.groups[i].container),
-                      number(handover.after->groups[i].container));
+                      number(after));
   }
   return {};
 }
