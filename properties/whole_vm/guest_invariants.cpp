@@ -6,16 +6,6 @@
 
 namespace vcpr::whole_vm {
 
-namespace {
-
-/// One that was unplugged while a munmap failed is let go, and reset, when its process ends.
-bool is_plugged(const Handover& handover, std::uint32_t device) {
-  return std::ranges::any_of(handover.rig.config().devices,
-                             [&](const vm::PciConfig& each) { return each.device.name == host_address(device); });
-}
-
-}  // namespace
-
 Verdict the_guest_sees_the_same_device(const Handover& handover) {
   if (handover.after == nullptr) return {};
   for (std::size_t i = 0; i < handover.before.config.size(); ++i) {
@@ -36,7 +26,7 @@ Verdict no_device_is_reset(const Handover& handover) {
   if (handover.after == nullptr) return {};  // the last close resets it
   Verdict verdict;
   machine::Truth(handover.rig.machine()).device_changes().for_each([&](const machine::DeviceChange& each) {
-    if (!is_of(handover, each.call_number) || !is_plugged(handover, each.device)) return;
+    if (!is_of(handover, each.call_number) || !handover.rig.is_plugged(each.device)) return;
     verdict = violated("I33", "no reset and the same command register",
                        (each.kind == machine::DeviceChangeKind::reset ? "reset of device " : "command of device ") +
                            number(each.device) + " at call " + number(each.call_number));

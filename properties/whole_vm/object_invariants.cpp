@@ -286,6 +286,7 @@ Verdict iommufd_ids_stay(const Handover& handover) {
   for (std::size_t i = 0; i < handover.before.devices.size(); ++i) {
     const machine::DeviceFact& before = handover.before.devices[i];
     const machine::DeviceFact& after = handover.after->devices[i];
+    if (!handover.rig.is_plugged(before.number)) continue;
     if (before.devid != after.devid || before.attached_hwpt != after.attached_hwpt ||
         before.attached_ioas != after.attached_ioas || before.iommufd != after.iommufd)
       return violated("I17", "the ids of device " + number(before.number) + " stay", "others");

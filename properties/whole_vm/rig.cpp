@@ -106,6 +106,11 @@ Expected<void> Rig::plug(std::uint32_t device) {
   return guest_->enable(*owner->vm, device, true);
 }
 
+bool Rig::is_plugged(std::uint32_t device) const {
+  return std::ranges::any_of(config_.devices,
+                             [&](const vm::PciConfig& each) { return each.device.name == host_address(device); });
+}
+
 void Rig::load_fault(const Event& event) {
   if (event.fault == machine::FaultPoint::none) return;
   const auto rule = std::ranges::find(machine::fault_table(), event.fault, &machine::FaultRule::point);

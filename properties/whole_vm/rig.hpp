@@ -112,6 +112,8 @@ class Rig final : private machine::Schedule {
   /// Management of a device of the shape: it leaves the VM, or comes back and its driver sets it up.
   Expected<void> unplug(std::uint32_t device);
   Expected<void> plug(std::uint32_t device);
+  /// False for one that was unplugged, even when a munmap failed and its process keeps it open until it ends.
+  bool is_plugged(std::uint32_t device) const;
   /// Flips bits of the byte at `where`, modulo its size, of the file that an exec or reboot writes the main stream to;
   /// false when there is none, or nothing in it.
   bool damage_file(std::uint64_t where, std::byte flip);
