@@ -26,10 +26,10 @@ constexpr std::uint32_t kCrashTries = 40;
 constexpr std::size_t kBarWidth = 30;
 
 /// What disturbances() makes happen.
-constexpr std::array kActions{Action::raise,     Action::complete_dma, Action::hold,     Action::release,
-                              Action::take,      Action::end,          Action::mask,     Action::unmask,
-                              Action::fault,     Action::kill_old,     Action::kill_new, Action::cancel_old,
-                              Action::cancel_new};
+constexpr std::array kActions{Action::raise,    Action::complete_dma, Action::hold,      Action::release,
+                              Action::take,     Action::end,          Action::mask,      Action::unmask,
+                              Action::disable,  Action::enable,       Action::fault,     Action::kill_old,
+                              Action::kill_new, Action::cancel_old,   Action::cancel_new};
 
 /// Breaks the same promise, and is an input that can be explained.
 Scenario make_smaller(const Scenario& scenario, const std::string& invariant) {

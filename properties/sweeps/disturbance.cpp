@@ -65,6 +65,11 @@ class Boundary {
     into_.push_back({.before = {hold, raise}, .at = {pinned(Action::release)}});
     into_.push_back({.before = {hold, raise}, .at = {pinned(Action::take)}});
     into_.push_back({.before = {hold, raise, take}, .at = {pinned(Action::end)}});
+    for (std::uint32_t device = 0; device < scenario_.devices.size(); ++device) {
+      const Step disable{.action = Action::disable, .operand = device};
+      into_.push_back({.before = {}, .at = {pinned(Action::disable, device)}, .again = true});
+      into_.push_back({.before = {disable}, .at = {pinned(Action::enable, device)}, .again = true});
+    }
     for (std::uint32_t line = 0; line < vm_scenario::lines(scenario_); ++line) {
       const Step mask{.action = Action::mask, .operand = line};
       const Step wait{.action = Action::raise, .operand = line};

@@ -95,6 +95,8 @@ TEST(Disturbances, AreEveryLineFaultEndDmaAndStepOfTheGuestAtEachCall) {
       "hold; raise 0; take; at 0 end; ",
       "at 0 raise 0; at 0 mask 0; ",
       "mask 0; raise 0; at 0 unmask 0; ",
+      "at 0 disable 0; ",
+      "disable 0; at 0 enable 0; ",
   };
   const auto events = disturbances(one, calls);
   EXPECT_EQ(texts_at(events, 0), quiet);
@@ -138,7 +140,7 @@ TEST(Tallies, AreTheSumOfTheirLines) {
   std::istringstream lines(tally.text());
   for (std::string line; std::getline(lines, line);) EXPECT_TRUE(read.read(line)) << line;
   EXPECT_EQ(read.text(), tally.text());
-  EXPECT_EQ(read.scenarios(), 12U);
+  EXPECT_EQ(read.scenarios(), 14U);
   EXPECT_GT(read.handovers(), read.scenarios());
   EXPECT_FALSE(read.read("seen 1 2"));
   EXPECT_FALSE(read.read("seen 99 0 1 1 1"));

@@ -155,6 +155,10 @@ void act(const Stage& stage, Action action, std::uint32_t operand) {
   kActs[static_cast<std::size_t>(action)](stage, operand);
 }
 
+bool harms(Action action) {
+  return action >= Action::fault;
+}
+
 bool disturbs(Action action) {
   return action > Action::end;
 }

@@ -16,5 +16,7 @@ struct Stage {
 void act(const Stage& stage, Action action, std::uint32_t operand);
 /// Whether an attempt may fail because of it. What devices do, and when the guest takes it, never is a reason.
 bool disturbs(Action action);
+/// Whether the VM may be lost by it.
+bool harms(Action action);
 
 }  // namespace vcpr::vm_scenario

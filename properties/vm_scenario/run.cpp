@@ -95,6 +95,7 @@ void Player::attempt(const Step& how, std::span<const Step> pinned) {
   const bool disturbed = !can_be_handed_over(attempt.mode) ||
                          std::ranges::any_of(pinned, [](const Step& step) { return disturbs(step.action); });
   Trial trial(rig_, attempt, disturbed);
+  if (std::ranges::none_of(pinned, [](const Step& step) { return harms(step.action); })) trial.cannot_be_lost();
   for (const Step& step : pinned) {
     whole_vm::Event event{.at = step.call, .action = [&](Rig&) { happen(trial, step); }};
     if (step.action == Action::fault) {

@@ -24,7 +24,8 @@ struct Handover {
   const Facts& before;               ///< of the old owner, at the beginning
   const Facts* after;                ///< of the owner now; null: nobody has the VM
   const std::vector<Line>& settled;  ///< the guest's lines when all was quiet, before they are raised once more
-  bool disturbed = false;            ///< by a fault or a death: then the VM may end on either side
+  bool disturbed = false;            ///< then the VM may end on either side
+  bool may_be_lost = false;          ///< by a fault or a death
   bool damaged = false;              ///< what was on its way is not what arrived
   bool replugged = false;            ///< a device came or went meanwhile, while the new process may have held its files
 

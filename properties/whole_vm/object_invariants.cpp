@@ -79,6 +79,15 @@ bool has_device(const Handover& handover, Backend backend) {
   });
 }
 
+/// A roll-back that meets error after error ends, and says so: its VM stays paused.
+bool is_rolled_back_in_vain(const Handover& handover) {
+  std::size_t met = 0;
+  machine::Truth(handover.rig.machine()).faults().for_each([&](const machine::FaultMet& each) {
+    met += is_of(handover, each.call_number) && each.process == &handover.rig.old_owner()->process;
+  });
+  return handover.outcome.roll_back == handover::RollBack::incomplete && met >= handover::kTakeBackAttempts;
+}
+
 /// What transfer and exec need of the kernel for the devices that there are.
 bool is_kernel_too_old(const Handover& handover) {
   const machine::Switches& host = handover.rig.shape().switches;
@@ -109,8 +118,8 @@ Verdict an_undisturbed_attempt_succeeds(const Handover& handover) {
 
 Verdict somebody_owns_the_vm(const Handover& handover) {
   if (!handover.outcome.ended) return violated("S4", "both sides come to an end", "stuck");
-  const bool may_be_lost = handover.disturbed && (!handover.outcome.old_error || handover.outcome.vm_killed);
-  if (handover.after == nullptr && !may_be_lost)
+  const bool may_be_lost = handover.may_be_lost && (!handover.outcome.old_error || handover.outcome.vm_killed);
+  if (handover.after == nullptr && !may_be_lost && !is_rolled_back_in_vain(handover))
     return violated("S4", "the VM runs in one of the processes", "it runs in none");
   return {};
 }

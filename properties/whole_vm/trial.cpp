@@ -32,7 +32,8 @@ void raise_all(Rig& rig) {
 
 }  // namespace
 
-Trial::Trial(Rig& rig, const Attempt& attempt, bool disturbed) : rig_(rig), attempt_(attempt), disturbed_(disturbed) {
+Trial::Trial(Rig& rig, const Attempt& attempt, bool disturbed)
+    : rig_(rig), attempt_(attempt), disturbed_(disturbed), may_be_lost_(disturbed) {
   rest(rig_);
   before_ = take_facts(rig_, *rig_.owner());
 }
@@ -104,6 +105,7 @@ Played Trial::run(machine::Listener* also) {
                           .after = rig_.owner() != nullptr ? &after : nullptr,
                           .settled = settled,
                           .disturbed = disturbed_,
+                          .may_be_lost = may_be_lost_,
                           .damaged = damaged_,
                           .replugged = replugged_};
   played.given = handover.given();

@@ -22,6 +22,8 @@ class Trial final : private machine::Listener {
  public:
   /// The VM has an owner. `disturbed`: the attempt may end either way.
   Trial(Rig& rig, const Attempt& attempt, bool disturbed);
+  /// What disturbs it is the guest's and the management's work: it may be refused, but somebody has the VM in the end.
+  void cannot_be_lost() { may_be_lost_ = false; }
   /// Hands over, lets the old process quit if the VM was given away, lets the guest handle what waits, raises every
   /// interrupt once more, and asks every invariant. `also` hears every call.
   Played run(machine::Listener* also = nullptr);
@@ -41,6 +43,7 @@ class Trial final : private machine::Listener {
   Rig& rig_;
   const Attempt& attempt_;
   bool disturbed_;
+  bool may_be_lost_;
   bool damaged_ = false;
   bool replugged_ = false;
   Witness witness_;
