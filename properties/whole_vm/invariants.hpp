@@ -27,6 +27,7 @@ struct Handover {
   bool disturbed = false;            ///< then the VM may end on either side
   bool may_be_lost = false;          ///< by a fault or a death
   bool damaged = false;              ///< what was on its way is not what arrived
+  bool changed = false;              ///< by the guest or the management, while the attempt was under way
   bool replugged = false;            ///< a device came or went meanwhile, while the new process may have held its files
 
   bool given() const { return after != nullptr && rig.owner() == rig.new_owner(); }

@@ -41,6 +41,7 @@ Trial::Trial(Rig& rig, const Attempt& attempt, bool disturbed)
 void Trial::change(const std::function<Expected<void>(Owner&)>& how) {
   Owner* owner = rig_.running();
   if (owner == nullptr || owner != rig_.old_owner() || owner->vm->is_stopped()) return;
+  changed_ = true;
   const machine::Truth truth(rig_.machine());
   const std::uint32_t descriptors = truth.descriptors_open(owner->process);
   (void)how(*owner);
@@ -107,6 +108,7 @@ Played Trial::run(machine::Listener* also) {
                           .disturbed = disturbed_,
                           .may_be_lost = may_be_lost_,
                           .damaged = damaged_,
+                          .changed = changed_,
                           .replugged = replugged_};
   played.given = handover.given();
   played.damaged = damaged_;

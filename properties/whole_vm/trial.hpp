@@ -45,6 +45,7 @@ class Trial final : private machine::Listener {
   bool disturbed_;
   bool may_be_lost_;
   bool damaged_ = false;
+  bool changed_ = false;
   bool replugged_ = false;
   Witness witness_;
   machine::Listener* also_ = nullptr;
