@@ -110,6 +110,11 @@ def corpus(bug, folder, _):
     return Answer(False, cpu, count)
 
 
+def falls_unharmed(target, path):
+    """Whether the tree without a bug fails on it too: then it is a find, but not of the bug."""
+    return engines.signature(os.path.join(workshop.programs(None, "fuzz", (f"fuzz_{target}",)), f"fuzz_{target}"), path)
+
+
 def fuzzed(engine, bug, folder, budget):
     """Structured, from the target's seeds, which are all of undisturbed handovers; each target of the bug in turn."""
     cpu = count = 0
@@ -123,6 +128,8 @@ def fuzzed(engine, bug, folder, budget):
         run = engines.start(engine, os.path.join(programs, f"fuzz_{target}"), seeds, os.path.join(folder, target), 1, False)
         found, done = engines.fuzz(run, budget / len(bug.targets))
         cpu, count = cpu + done.cpu, count + run.executions()
+        if found and falls_unharmed(target, run.found()[0]):
+            return Answer(False, cpu, count, f"{target}: {run.found()[0]} fails without the bug too", ended=False)
         if found:
             return Answer(True, cpu, count, f"{target}: {engines.signature(replayer, run.found()[0])}")
     return Answer(False, cpu, count, ended=False)

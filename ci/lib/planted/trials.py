@@ -41,6 +41,17 @@ class Trials:
         return engines.start(engine, os.path.join(programs, f"fuzz_{target}"), self.seeds, folder, 1000 + trial,
                              variant == "blind")
 
+    def fuzz(self, bug, target, engine, variant, trial):
+        """Again, with other chances, when what it finds is not the bug's."""
+        while True:
+            run = self.start(bug, target, engine, variant, trial)
+            found, done = engines.fuzz(run, self.limit)
+            if not found or not drivers.falls_unharmed(target, run.found()[0]):
+                return run, found, done
+            print(f"{target}: a find that is not of {bug.name}: "
+                  f"{shutil.copy(run.found()[0], os.path.join(self.out, f'unharmed-{target}-{trial}'))}", flush=True)
+            trial += 1000
+
     def bug(self, bug, engine, variant, trial):
         key = self.key(bug.name, bug.digest, engine, variant, trial)
         if self.known.has(**key):
@@ -49,8 +60,7 @@ class Trials:
         replayer = os.path.join(workshop.programs(bug, "fuzz", (f"fuzz_{target}",)), f"fuzz_{target}")
         if trial == 1 and (falls := engines.signature(replayer, self.plain)):
             raise SystemExit(f"ci/planted: the plain seed shows {bug.name} ({falls}): nothing to measure")
-        run = self.start(bug, target, engine, variant, trial)
-        found, done = engines.fuzz(run, self.limit)
+        run, found, done = self.fuzz(bug, target, engine, variant, trial)
         what = engines.signature(replayer, run.found()[0]) if found else ""
         self.known.add(**key, target=target, commit=self.commit, reached=found, cpu=round(done.cpu, 2),
                        executions=run.executions(), what=what)
