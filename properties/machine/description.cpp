@@ -19,6 +19,7 @@ constexpr std::array<std::string_view, 7> kKindNames = {"eventfd", "memfd", "fil
 
 void tear_down(Machine::Impl& machine, Description& description) {
   description.closed_at = machine.current_call;
+  machine.closings.append(machine.arena, {machine.current_call, description.id});
   --machine.open_descriptions;
   if (description.socket != nullptr) close_socket(machine, *description.socket);
   if (description.waiters != nullptr) hang_up_waiters(machine, description);

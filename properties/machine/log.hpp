@@ -9,7 +9,20 @@ namespace vcpr::machine {
 
 template <class Fact>
 class Log {
+  struct Chunk;
+
  public:
+  /// Between two facts; a new one is before the first.
+  class Place {
+   public:
+    bool operator==(const Place&) const = default;
+
+   private:
+    friend Log;
+    const Chunk* chunk = nullptr;
+    std::uint32_t used = 0;
+  };
+
   void append(Arena& arena, const Fact& fact) {
     if (last_ == nullptr || last_->used == kPerChunk) add_chunk(arena);
     last_->facts[last_->used++] = fact;
@@ -18,8 +31,22 @@ class Log {
   std::uint64_t size() const { return size_; }
   template <class Visit>
   void for_each(Visit visit) const {
-    for (const Chunk* chunk = first_; chunk != nullptr; chunk = chunk->next)
-      for (std::uint32_t i = 0; i < chunk->used; ++i) visit(chunk->facts[i]);
+    for_each_after(Place(), visit);
+  }
+  Place end() const {
+    Place place;
+    place.chunk = last_;
+    place.used = last_ != nullptr ? last_->used : 0;
+    return place;
+  }
+  /// What was appended since end() was there.
+  template <class Visit>
+  void for_each_after(const Place& place, Visit visit) const {
+    std::uint32_t next = place.used;
+    for (const Chunk* chunk = place.chunk != nullptr ? place.chunk : first_; chunk != nullptr; chunk = chunk->next) {
+      for (; next < chunk->used; ++next) visit(chunk->facts[next]);
+      next = 0;
+    }
   }
 
  private:

@@ -28,6 +28,12 @@ struct BadDescriptor {
   Call call{};
 };
 
+/// The last reference of a description is gone.
+struct Closing {
+  std::uint64_t call_number = 0;
+  std::uint32_t description = 0;
+};
+
 /// A call on a blocking descriptor that on Linux would sleep, or a poll without deadline that nothing ends.
 struct WouldBlock {
   std::uint64_t call_number = 0;
@@ -200,7 +206,9 @@ struct Machine::Impl {
   std::uint32_t device_count = 0;
   std::uint32_t in_flight = 0;          ///< descriptors in messages not yet received
   std::uint32_t sockets_in_flight = 0;  ///< those of them that are sockets
+  std::uint32_t irqfds_too_many = 0;    ///< beyond the first of their eventfd; by the older rule of other VMs only
   Log<BadDescriptor> bad_descriptors;
+  Log<Closing> closings;
   Log<WouldBlock> would_block;
   Log<Signal> signals;
   Log<FaultMet> faults;

@@ -62,6 +62,7 @@ class Truth {
     return state_of(process).calls_of[static_cast<std::size_t>(call)];
   }
   const Log<BadDescriptor>& bad_descriptors() const { return machine_.bad_descriptors; }
+  const Log<Closing>& closings() const { return machine_.closings; }
   const Log<WouldBlock>& would_block() const { return machine_.would_block; }
   const Log<Signal>& signals() const { return machine_.signals; }
   const Log<FaultMet>& faults() const { return machine_.faults; }
@@ -71,6 +72,12 @@ class Truth {
   const Log<DeviceChange>& device_changes() const { return machine_.device_changes; }
   const Log<Injection>& injections() const { return machine_.injections; }
   const Log<Delivery>& deliveries() const { return machine_.deliveries; }
+  /// Irqfds beyond the first of their eventfd.
+  std::uint32_t irqfds_too_many() const { return machine_.irqfds_too_many; }
+  /// Of a VM that this process made.
+  bool has_irqfds(const Process& process) const { return machine::has_irqfds(machine_, process); }
+  /// type1: some mapping's vaddr is invalid.
+  bool has_invalid_vaddrs() const { return machine::has_invalid_vaddrs(machine_); }
   /// Closes of a number that was not open: double closes.
   std::uint64_t bad_closes() const;
 

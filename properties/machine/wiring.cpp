@@ -128,6 +128,18 @@ std::vector<IrqfdFact> irqfds(const Machine::Impl& machine) {
   return facts;
 }
 
+bool has_irqfds(const Machine::Impl& machine, const Process& process) {
+  for (const KvmVm* vm = machine.vms; vm != nullptr; vm = vm->next)
+    if (vm->irqfds != nullptr && vm->mm.process == &process) return true;
+  return false;
+}
+
+bool has_invalid_vaddrs(const Machine::Impl& machine) {
+  for (const IommuGroup* each = machine.groups; each != nullptr; each = each->next)
+    if (const Type1* type1 = type1_of(*each); type1 != nullptr && type1->has_invalid_vaddrs()) return true;
+  return false;
+}
+
 std::vector<DeviceFact> devices(const Machine::Impl& machine) {
   std::vector<DeviceFact> facts;
   for (const VfioDevice* each = machine.devices; each != nullptr; each = each->next) {

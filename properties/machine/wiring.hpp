@@ -87,6 +87,10 @@ std::vector<MappingFact> mappings(const Machine::Impl& machine);
 std::vector<TriggerFact> triggers(const Machine::Impl& machine);
 /// By VM in the order they were made, then in the order of assignment.
 std::vector<IrqfdFact> irqfds(const Machine::Impl& machine);
+/// Whether a VM that this process made has any.
+bool has_irqfds(const Machine::Impl& machine, const Process& process);
+/// Whether a type1 container has a mapping between UNMAP and MAP with the VADDR flag.
+bool has_invalid_vaddrs(const Machine::Impl& machine);
 std::vector<DeviceFact> devices(const Machine::Impl& machine);
 std::vector<GroupFact> groups(const Machine::Impl& machine);
 /// By iommufd, then by id.

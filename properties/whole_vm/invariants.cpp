@@ -4,6 +4,7 @@
 
 #include "properties/invariants/report.hpp"
 #include "properties/whole_vm/verdicts.hpp"
+#include "properties/whole_vm/watch.hpp"
 
 namespace vcpr::whole_vm {
 
@@ -65,17 +66,6 @@ Verdict named(std::string_view name, Verdict verdict) {
 
 }  // namespace
 
-Verdict check_now(Rig& rig) {
-  const Owner* old = rig.old_owner();
-  const Owner* taker = rig.new_owner();
-  if (old != nullptr && taker != nullptr && old != taker && old->vcpus.running() && taker->vcpus.running())
-    return named("one_guest_runs", violated("I35", "one guest", "two, at call " + number(rig.machine().calls())));
-  if (const auto bad = machine::Truth(rig.machine()).bad_closes(); bad != 0)
-    return named("nothing_is_closed_twice_or_left",
-                 violated("I3", "each descriptor is closed once", number(bad) + " closes of none"));
-  return {};
-}
-
 std::vector<Violation> check(const Handover& handover) {
   std::vector<Violation> violations;
   for (const Invariant& each : kInvariants) {
@@ -88,6 +78,9 @@ std::vector<Violation> check(const Handover& handover) {
 
 void report(const Violation& violation) {
   for (const Invariant& each : kInvariants) {
+    if (each.name == violation.name) each.report(violation);
+  }
+  for (const SafetyInvariant& each : safety_invariants()) {
     if (each.name == violation.name) each.report(violation);
   }
   invariants::report_unknown(violation);

@@ -74,9 +74,6 @@ enum class Holds : std::uint8_t {
   while_devices_stay,  ///< nor after a reboot, which opens them anew; nor when one came or went meanwhile
 };
 
-/// What must hold at every moment: of the processes of the attempt under way, between two calls.
-Verdict check_now(Rig& rig);
-
 struct Invariant {
   std::string_view numbers;  ///< "I10"
   Holds holds{};

@@ -120,6 +120,8 @@ class Rig final : private machine::Schedule {
   /// Where both sides of the attempt under way are; none before there is one.
   std::optional<handover::Phase> source_phase() const;
   std::optional<handover::TargetStep> target_step() const;
+  /// Nobody but the new process can run the VM any more.
+  bool is_given_away() const;
   /// Of the latest attempt; null before the first, and when there never was a new process.
   Owner* old_owner() { return old_; }
   Owner* new_owner() { return new_; }
@@ -140,7 +142,6 @@ class Rig final : private machine::Schedule {
   void conclude(Sides& sides);
   bool step(Sides& sides, int turn);  ///< of both sides, and what else there is to do; false: nothing
   bool do_postponed();
-  bool is_given_away() const;
   void reboot(Sides& sides);
   void load_fault(const Event& event);
 

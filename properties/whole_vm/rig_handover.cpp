@@ -151,7 +151,6 @@ bool Rig::pass_time(const Sides& sides) {
   return true;
 }
 
-/// Nobody but the new process can run the VM any more.
 bool Rig::is_given_away() const {
   if (new_ == nullptr) return false;
   const bool is_next_image = &new_->process == &old_->process;

@@ -33,9 +33,14 @@ void raise_all(Rig& rig) {
 }  // namespace
 
 Trial::Trial(Rig& rig, const Attempt& attempt, bool disturbed)
-    : rig_(rig), attempt_(attempt), disturbed_(disturbed), may_be_lost_(disturbed) {
+    : rig_(rig), attempt_(attempt), disturbed_(disturbed), may_be_lost_(disturbed), watch_(rig, before_) {
   rest(rig_);
   before_ = take_facts(rig_, *rig_.owner());
+}
+
+void Trial::was_damaged() {
+  damaged_ = true;
+  watch_.loosen();
 }
 
 void Trial::change(const std::function<Expected<void>(Owner&)>& how) {
@@ -44,9 +49,11 @@ void Trial::change(const std::function<Expected<void>(Owner&)>& how) {
   changed_ = true;
   const machine::Truth truth(rig_.machine());
   const std::uint32_t descriptors = truth.descriptors_open(owner->process);
+  watch_.pause();
   (void)how(*owner);
   if (!owner->process.alive()) return;
   Facts now = rig_.undisturbed([&] { return take_facts(rig_, *owner); });
+  watch_.resume();
   now.descriptors = before_.descriptors + now.descriptors - descriptors;
   now.environment = std::move(before_.environment);
   before_ = std::move(now);
@@ -56,6 +63,7 @@ void Trial::change(const std::function<Expected<void>(Owner&)>& how) {
 void Trial::replug(const std::function<Expected<void>(Owner&)>& how) {
   change([&](Owner& owner) {
     replugged_ = true;
+    watch_.loosen();
     return how(owner);
   });
 }
@@ -76,7 +84,9 @@ void Trial::relax() {
 void Trial::called(const machine::CallRecord& record) {
   witness_.called(record);
   if (also_ != nullptr) also_->called(record);
-  if (!at_once_) at_once_ = check_now(rig_);
+  // A reboot opens the devices anew.
+  if (attempt_.mode == lifecycle::Mode::cpr_reboot && !rig_.old_owner()->process.alive()) watch_.loosen();
+  if (!at_once_) at_once_ = watch_.called(record);
 }
 
 Played Trial::run(machine::Listener* also) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "properties/whole_vm/invariants.hpp"
+#include "properties/whole_vm/watch.hpp"
 
 namespace vcpr::whole_vm {
 
@@ -29,7 +30,7 @@ class Trial final : private machine::Listener {
   Played run(machine::Listener* also = nullptr);
   /// Bytes or descriptors were damaged on their way, so that what arrives need not be what was sent: only what must
   /// hold even then is asked.
-  void was_damaged() { damaged_ = true; }
+  void was_damaged();
   /// From within the attempt: the guest or the management changes the old VM while it runs. What must stay is what is
   /// there then. Nothing when the old VM does not run.
   void change(const std::function<Expected<void>(Owner&)>& how);
@@ -49,8 +50,9 @@ class Trial final : private machine::Listener {
   bool replugged_ = false;
   Witness witness_;
   machine::Listener* also_ = nullptr;
-  Verdict at_once_;  ///< of check_now, the first
   Facts before_;
+  Watch watch_;
+  Verdict at_once_;  ///< of the watch, the first
 };
 
 /// Memory with something in it, each interrupt raised once: a VM that has been at work.

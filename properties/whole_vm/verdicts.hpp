@@ -17,6 +17,9 @@ inline bool is_of(const Handover& handover, std::uint64_t call) {
   return call >= handover.before.call;
 }
 
+/// Whether it builds or tears down groups, containers, iommufd objects or their mappings.
+bool is_building(std::uint64_t request);
+
 template <class T>
 std::string number(T value) {
   return std::to_string(value);

@@ -94,6 +94,7 @@ os::Result<int> assign(Irqfd& irqfd, Description* resamplefd) {
     vm.machine.arena.destroy(&irqfd);
     return std::unexpected(Errno::ebusy);
   }
+  vm.machine.irqfds_too_many += has_exclusive_waiter(irqfd.eventfd);
   add_waiter(irqfd.eventfd, irqfd);
   irqfd.previous = std::exchange(vm.last_irqfd, &irqfd);
   (irqfd.previous != nullptr ? irqfd.previous->next : vm.irqfds) = &irqfd;
@@ -154,6 +155,7 @@ void Irqfd::shut_down() {
   (previous != nullptr ? previous->next : vm.irqfds) = next;
   (next != nullptr ? next->previous : vm.last_irqfd) = previous;
   remove_waiter(eventfd, *this);
+  vm.machine.irqfds_too_many -= has_exclusive_waiter(eventfd);
   (void)take_counter(vm.machine, eventfd);
   leave_resampler();
   vm.machine.arena.destroy(this);

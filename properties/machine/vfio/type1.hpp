@@ -26,6 +26,7 @@ class Type1 {
   /// Unmaps everything; the last call.
   void clear();
   bool has_emulated_groups() const { return emulated_groups_ != 0; }
+  bool has_invalid_vaddrs() const { return invalid_vaddrs_ != 0; }
   /// Never: the machine's IOMMU cannot force snooping.
   static constexpr bool enforces_coherency() { return false; }
 
