@@ -13,14 +13,10 @@ class Log {
 
  public:
   /// Between two facts; a new one is before the first.
-  class Place {
-   public:
-    bool operator==(const Place&) const = default;
-
-   private:
-    friend Log;
+  struct Place {
     const Chunk* chunk = nullptr;
     std::uint32_t used = 0;
+    bool operator==(const Place&) const = default;
   };
 
   void append(Arena& arena, const Fact& fact) {
@@ -33,12 +29,7 @@ class Log {
   void for_each(Visit visit) const {
     for_each_after(Place(), visit);
   }
-  Place end() const {
-    Place place;
-    place.chunk = last_;
-    place.used = last_ != nullptr ? last_->used : 0;
-    return place;
-  }
+  Place end() const { return {last_, last_ != nullptr ? last_->used : 0}; }
   /// What was appended since end() was there.
   template <class Visit>
   void for_each_after(const Place& place, Visit visit) const {

@@ -58,6 +58,13 @@ std::uint32_t Truth::description_of(Process& process, int number) const {
   return slot == nullptr ? 0 : slot->description->id;
 }
 
+FileFact Truth::file_of(Process& process, int number) const {
+  const Slot* slot = state_of(process).table.find(number);
+  if (slot == nullptr) return {};
+  const Description& description = *slot->description;
+  return {description.id, slot->close_on_exec, description.flags, description.offset};
+}
+
 std::uint64_t Truth::bad_closes() const {
   std::uint64_t count = 0;
   machine_.bad_descriptors.for_each([&](const BadDescriptor& fact) { count += fact.call == Call::close; });

@@ -47,6 +47,14 @@ struct DescriptorFact {
   bool close_on_exec = false;
 };
 
+/// What a descriptor and the description behind it are like now.
+struct FileFact {
+  std::uint32_t description = 0;  ///< 0: it is not open
+  bool close_on_exec = false;
+  int status_flags = 0;
+  std::uint64_t offset = 0;
+};
+
 class Truth {
  public:
   explicit Truth(const Machine& machine) : machine_(machine.impl()) {}
@@ -58,6 +66,7 @@ class Truth {
   std::uint32_t descriptors_open(Process& process) const { return state_of(process).table.open(); }
   /// The description behind a number; 0 when it is not open.
   std::uint32_t description_of(Process& process, int number) const;
+  FileFact file_of(Process& process, int number) const;
   std::uint32_t calls_of(Process& process, Call call) const {
     return state_of(process).calls_of[static_cast<std::size_t>(call)];
   }

@@ -18,7 +18,7 @@ constexpr std::uint32_t kInterruptStatus = 1u << 19;  // whether the device want
 void add_table(Facts& facts, const machine::Truth& truth, Owner& owner) {
   for (const store::Entry& entry : owner.vm->life().cpr.descriptors)
     facts.table.emplace(std::pair(std::string(entry.key.name), entry.key.id),
-                        truth.description_of(owner.process, entry.number));
+                        TableFact{truth.file_of(owner.process, entry.number), owner.loop.is_watched(entry.number)});
 }
 
 void read_words(vfio::PciDevice& device, std::uint32_t at, std::uint32_t count, std::vector<std::uint32_t>& words) {
@@ -46,6 +46,18 @@ std::vector<std::byte> read_msix_table(vfio::PciDevice& device) {
   return table;
 }
 
+std::vector<std::byte> read_pending(vfio::PciDevice& device) {
+  constexpr std::uint32_t kVectorsAWord = 64;
+  const std::uint32_t at = find_capability(device, vfio::pci::kMsix);
+  if (at == 0) return {};
+  const std::uint32_t count = (device.read_config(at + 2, 2) & vfio::pci::kMsixTableSize) + 1;
+  const std::uint32_t where = device.read_config(at + 8, 4);
+  std::vector<std::byte> bits((count + kVectorsAWord - 1) / kVectorsAWord * sizeof(std::uint64_t));
+  for (std::size_t i = 0; i < bits.size(); i += 4)
+    (void)device.read_bar(where & 7, (where & ~7u) + i, std::span(bits).subspan(i, 4));
+  return bits;
+}
+
 }  // namespace
 
 Facts take_facts(Rig& rig, Owner& owner) {
@@ -71,6 +83,7 @@ Facts take_facts(Rig& rig, Owner& owner) {
     if (device == nullptr) continue;
     facts.config.push_back(read_config(*device));
     facts.msix_table.push_back(read_msix_table(*device));
+    facts.pending.push_back(read_pending(*device));
   }
   for (const memory::RamBlock& block : owner.vm->ram().all())
     facts.ram.push_back(truth.contents(truth.description_of(owner.process, block.fd), 0, block.size));

@@ -11,6 +11,12 @@
 
 namespace vcpr::whole_vm {
 
+/// An entry of the descriptor table.
+struct TableFact {
+  machine::FileFact file{};
+  bool is_watched = false;  ///< by the owner's main loop
+};
+
 struct Facts {
   std::uint64_t call = 0;  ///< of the machine, at that moment
   // Kernel
@@ -25,7 +31,7 @@ struct Facts {
   std::uint64_t locked_pages = 0;
   std::uint64_t pinned_pages = 0;
   std::vector<std::pair<std::string, std::string>> environment{};
-  std::map<std::pair<std::string, std::int32_t>, std::uint32_t> table{};  ///< key -> description
+  std::map<std::pair<std::string, std::int32_t>, TableFact> table{};  ///< by key
   // The owner's VM
   lifecycle::RunState run_state{};
   bool incoming = false;
@@ -33,6 +39,7 @@ struct Facts {
   std::size_t participants = 0;
   std::vector<std::vector<std::uint32_t>> config{};  ///< header, MSI, MSI-X: words, as the guest reads them
   std::vector<std::vector<std::byte>> msix_table{};  ///< of devices that have one
+  std::vector<std::vector<std::byte>> pending{};     ///< the MSI-X pending bits
   std::vector<std::vector<std::byte>> ram{};         ///< contents
 };
 

@@ -15,6 +15,9 @@ namespace vcpr::whole_vm {
   X(S6, always, what_cannot_be_handed_over_is_refused)                \
   X(I3_I4, while_devices_stay, nothing_is_closed_twice_or_left)       \
   X(I1_I2_I5, while_devices_stay, keys_lead_to_the_same_files)        \
+  X(I6_I7, while_devices_stay, descriptors_keep_their_flags)          \
+  X(I9, while_devices_stay, everything_that_came_is_claimed)          \
+  X(I42_W17, while_devices_stay, the_owner_watches_the_same)          \
   X(I8, while_devices_stay, wired_eventfds_are_in_the_table)          \
   X(I10_I17_I19, while_devices_stay, groups_stay_in_their_containers) \
   X(I11, while_devices_stay, mappings_stay)                           \
@@ -32,14 +35,17 @@ namespace vcpr::whole_vm {
   X(I26, while_devices_stay, old_has_no_irqfd_left)                   \
   X(I27, while_devices_stay, irqfds_come_last)                        \
   X(I28, while_devices_stay, triggers_stay)                           \
-  X(I29_I30_I32, while_devices_stay, the_guest_sees_the_same_device)  \
+  X(I29, while_devices_stay, pending_bits_stay)                       \
+  X(I30_I32, while_devices_stay, the_guest_sees_the_same_device)      \
   X(I33, while_devices_stay, no_device_is_reset)                      \
   X(I34, unless_damaged, memory_keeps_its_contents)                   \
   X(I35, always, one_guest_runs)                                      \
   X(I36_I37, unless_damaged, the_run_state_crosses_over)              \
+  X(I40, while_devices_stay, everything_is_restored_once)             \
   X(I42_I43, unless_damaged, a_failed_attempt_changes_nothing)        \
   X(I44, unless_damaged, the_guest_resumes_last)                      \
-  X(I46, unless_damaged, old_only_closes_after_done)
+  X(I46, unless_damaged, old_only_closes_after_done)                  \
+  X(I47, always, everybody_is_told_once)
 
 #define VCPR_REPORT(numbers, holds, name) VCPR_INVARIANT_REPORT(numbers, name)
 VCPR_VM_INVARIANTS(VCPR_REPORT)

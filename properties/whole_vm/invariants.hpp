@@ -41,6 +41,9 @@ Verdict what_cannot_be_handed_over_is_refused(const Handover& handover);  // S6
 Verdict somebody_owns_the_vm(const Handover& handover);                   // S4
 Verdict nothing_is_closed_twice_or_left(const Handover& handover);        // I3, I4
 Verdict keys_lead_to_the_same_files(const Handover& handover);            // I1, I2, I5, I7
+Verdict descriptors_keep_their_flags(const Handover& handover);           // I6, I7
+Verdict everything_that_came_is_claimed(const Handover& handover);        // I9
+Verdict the_owner_watches_the_same(const Handover& handover);             // I42, W17
 Verdict wired_eventfds_are_in_the_table(const Handover& handover);        // I8
 Verdict groups_stay_in_their_containers(const Handover& handover);        // I10
 Verdict mappings_stay(const Handover& handover);                          // I11, I19
@@ -58,14 +61,17 @@ Verdict an_eventfd_has_one_irqfd(const Handover& handover);               // I25
 Verdict old_has_no_irqfd_left(const Handover& handover);                  // I26
 Verdict irqfds_come_last(const Handover& handover);                       // I27
 Verdict triggers_stay(const Handover& handover);                          // I28
-Verdict the_guest_sees_the_same_device(const Handover& handover);         // I29, I30, I32
+Verdict pending_bits_stay(const Handover& handover);                      // I29
+Verdict the_guest_sees_the_same_device(const Handover& handover);         // I30, I32
 Verdict no_device_is_reset(const Handover& handover);                     // I33
 Verdict memory_keeps_its_contents(const Handover& handover);              // I34
 Verdict one_guest_runs(const Handover& handover);                         // I35
 Verdict the_run_state_crosses_over(const Handover& handover);             // I36, I37
+Verdict everything_is_restored_once(const Handover& handover);            // I40
 Verdict a_failed_attempt_changes_nothing(const Handover& handover);       // I42, I43
 Verdict the_guest_resumes_last(const Handover& handover);                 // I44, I45
 Verdict old_only_closes_after_done(const Handover& handover);             // I46
+Verdict everybody_is_told_once(const Handover& handover);                 // I47
 
 /// Which VMs that were given away must have it; one that was kept must have everything.
 enum class Holds : std::uint8_t {

@@ -62,7 +62,7 @@ const std::vector<Wrong>& wrongs() {
        [](Scene& scene) { scene.attempt.mode = lifecycle::Mode::cpr_reboot; }},  // of a guest that was awake
       {"nothing_is_closed_twice_or_left", [](Scene& scene) { ++scene.after.descriptors; }},
       {"keys_lead_to_the_same_files", [](Scene& scene) { scene.after.table.erase(scene.after.table.begin()); }},
-      {"keys_lead_to_the_same_files", [](Scene& scene) { ++scene.after.table.begin()->second; }},
+      {"keys_lead_to_the_same_files", [](Scene& scene) { ++scene.after.table.begin()->second.file.description; }},
       {"wired_eventfds_are_in_the_table", [](Scene& scene) { scene.after.triggers[0].eventfd += 1000; }},
       {"groups_stay_in_their_containers", [](Scene& scene) { ++scene.after.groups[0].container; }},
       {"mappings_stay", [](Scene& scene) { scene.after.mappings[0].iova += 4096; }},

@@ -148,11 +148,12 @@ Verdict nothing_is_closed_twice_or_left(const Handover& handover) {
 
 Verdict keys_lead_to_the_same_files(const Handover& handover) {
   if (handover.after == nullptr) return {};
-  for (const auto& [key, description] : handover.before.table) {
+  for (const auto& [key, fact] : handover.before.table) {
     auto found = handover.after->table.find(key);
     if (found == handover.after->table.end()) return violated("I1", "an entry " + key.first, "none");
-    if (found->second != description)
-      return violated("I1", key.first + " is description " + number(description), number(found->second));
+    if (found->second.file.description != fact.file.description)
+      return violated("I1", key.first + " is description " + number(fact.file.description),
+                      number(found->second.file.description));
   }
   if (handover.after->table.size() != handover.before.table.size())
     return violated("I1", number(handover.before.table.size()) + " entries", number(handover.after->table.size()));
@@ -162,8 +163,8 @@ Verdict keys_lead_to_the_same_files(const Handover& handover) {
 Verdict wired_eventfds_are_in_the_table(const Handover& handover) {
   if (handover.after == nullptr) return {};
   for (const machine::TriggerFact& each : handover.after->triggers) {
-    const bool is_known =
-        std::ranges::any_of(handover.after->table, [&](const auto& entry) { return entry.second == each.eventfd; });
+    const bool is_known = std::ranges::any_of(
+        handover.after->table, [&](const auto& entry) { return entry.second.file.description == each.eventfd; });
     if (!is_known)
       return violated("I8", "the table names the eventfd of every vector",
                       "not that of device " + number(each.device) + " vector " + number(each.vector));

@@ -26,6 +26,11 @@ vm::PciConfig pci_config(const DeviceShape& shape, std::uint32_t number) {
 
 }  // namespace
 
+void Owner::take(std::unique_ptr<vm::VirtualMachine> made) {
+  vm = std::move(made);
+  vm->life().participants.add(bystander, lifecycle::Rank::devices, lifecycle::kEveryMode);
+}
+
 bool Owner::has_vm() const {
   if (!process.alive() || !vm) return false;
   const lifecycle::RunState state = vm->life().run_state;
@@ -50,7 +55,7 @@ Expected<void> Rig::boot() {
   owner_ = &owners_.emplace_back(*machine_, machine_->spawn(), *guest_);
   auto vm = vm::VirtualMachine::create(owner_->kernel, owner_->embedder(), config());
   if (!vm) return std::unexpected(std::move(vm.error()));
-  owner_->vm = std::move(*vm);
+  owner_->take(std::move(*vm));
   if (auto done = guest_->boot(*owner_->vm, owner_->process); !done) return done;
   auto started = owner_->vm->start();
   machine_->set_schedule(this);

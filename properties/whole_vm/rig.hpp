@@ -26,11 +26,42 @@ class HeardEvents final : public vfio::DeviceEvents {
   std::uint32_t requests = 0;
 };
 
+/// Takes part in every handover, and counts what it is told.
+class Bystander final : public lifecycle::Participant {
+ public:
+  std::string what() const override { return "bystander"; }
+  Expected<void> let_go(lifecycle::Mode) override {
+    ++let_go_;
+    return {};
+  }
+  Expected<void> take_back() override {
+    ++taken_back_;
+    return {};
+  }
+  void done() override { ++done_; }
+  Expected<void> take_over() override {
+    ++taken_over_;
+    return {};
+  }
+  std::uint32_t times_let_go() const { return let_go_; }
+  std::uint32_t times_taken_back() const { return taken_back_; }
+  std::uint32_t times_done() const { return done_; }
+  std::uint32_t times_taken_over() const { return taken_over_; }
+
+ private:
+  std::uint32_t let_go_ = 0;
+  std::uint32_t taken_back_ = 0;
+  std::uint32_t done_ = 0;
+  std::uint32_t taken_over_ = 0;
+};
+
 /// One process image and the VM in it.
 struct Owner {
   Owner(machine::Machine& machine, machine::Process& of, Guest& shared_guest)
       : process(of), kernel(of.kernel()), vcpus(machine), loop(kernel), guest(shared_guest) {}
   vm::Embedder embedder() { return {vcpus, loop, heard, &guest}; }
+  /// The VM is its; the bystander is told what becomes of it.
+  void take(std::unique_ptr<vm::VirtualMachine> made);
   /// It lives, and its guest runs or sleeps.
   bool has_vm() const;
 
@@ -40,6 +71,7 @@ struct Owner {
   lifecycle::MainLoop loop;
   HeardEvents heard;
   Guest& guest;
+  Bystander bystander;
   std::unique_ptr<vm::VirtualMachine> vm;
 };
 

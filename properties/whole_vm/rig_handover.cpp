@@ -106,7 +106,7 @@ Expected<void> Rig::build_new(Sides& sides) {
   if (!arrival) return std::unexpected(std::move(arrival.error()));
   auto vm = vm::VirtualMachine::create(new_->kernel, new_->embedder(), config(), std::move(*arrival));
   if (!vm) return std::unexpected(std::move(vm.error()));
-  new_->vm = std::move(*vm);
+  new_->take(std::move(*vm));
   return sides.target->attach(*new_->vm);
 }
 

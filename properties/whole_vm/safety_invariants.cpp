@@ -66,8 +66,8 @@ Verdict somebody_holds_every_file(const Step& step) {
   Verdict verdict;
   step.truth().closings().for_each_after(step.since.closings, [&](const machine::Closing& each) {
     if (!step.is_its(each.call_number)) return;
-    for (const auto& [key, description] : step.before.table) {
-      if (description == each.description)
+    for (const auto& [key, fact] : step.before.table) {
+      if (fact.file.description == each.description)
         verdict = violated("I2", "somebody holds " + key.first, "its last descriptor is closed" + where(step));
     }
   });
@@ -130,11 +130,12 @@ Verdict irqfds_are_where_the_guest_is(const Step& step) {
 }
 
 Verdict controllers_are_set_before_irqfds(const Step& step) {
-  constexpr std::array kFirst = {request::kvm_set_lapic, request::kvm_set_irqchip, request::kvm_set_gsi_routing};
+  // Not routes: who gives up takes irqfd and route of one vector after the other away.
+  constexpr std::array kFirst = {request::kvm_set_lapic, request::kvm_set_irqchip};
   if (std::ranges::find(kFirst, step.call.arguments[1]) == kFirst.end() || !step.is_by_new()) return {};
   const Owner* taker = step.rig.new_owner();
   if (runs(taker) || !step.truth().has_irqfds(taker->process)) return {};
-  return violated("I27", "controllers and routes before the first irqfd",
+  return violated("I27", "controllers before the first irqfd",
                   "request " + number(step.call.arguments[1]) + where(step));
 }
 
@@ -142,7 +143,7 @@ Verdict signals_meet_their_route(const Step& step) {
   Verdict verdict;
   step.truth().injections().for_each_after(step.since.injections, [&](const machine::Injection& each) {
     const bool is_ignored = each.eventfd != 0 && each.result < 0 && each.gsi >= machine::kIoapicPins;
-    if (is_ignored && step.is_its(each.call_number))
+    if (is_ignored)
       verdict = violated("I22", "the signal of eventfd " + number(each.eventfd) + " is taken",
                          "GSI " + number(each.gsi) + " leads nowhere" + where(step));
   });
@@ -152,7 +153,7 @@ Verdict signals_meet_their_route(const Step& step) {
 Verdict no_masked_vector_is_delivered(const Step& step) {
   Verdict verdict;
   step.truth().deliveries().for_each_after(step.since.deliveries, [&](const machine::Delivery& each) {
-    if (!step.is_its(each.call_number) || !each.is_new) return;
+    if (!each.is_new) return;
     for (const Line& line : step.rig.guest().lines()) {
       if (line.cpu_vector == each.vector && line.is_masked)
         verdict = violated("I31", "vector " + number(line.vector) + " of device " + number(line.device) + " is masked",

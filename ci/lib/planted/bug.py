@@ -9,7 +9,7 @@ ROOM = "properties/planted"
 PROBE = "phases"  # not a bug: it notes which phases are reached
 KEYS = ("mistake", "mutant of", "should fall", "target", "needs")
 VERDICT = re.compile(r"^Verdict (\w+)\(", re.M)
-INVARIANTS = ("properties/whole_vm/invariants.hpp", "properties/invariants/invariants.hpp")
+INVARIANTS = tuple(f"properties/{header}.hpp" for header in ("whole_vm/watch", "whole_vm/invariants", "invariants/invariants"))
 SANITIZER = "sanitizer"  # falls where no invariant does
 
 
