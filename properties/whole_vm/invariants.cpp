@@ -43,7 +43,7 @@ namespace vcpr::whole_vm {
   X(I36_I37, unless_damaged, the_run_state_crosses_over)              \
   X(I40, while_devices_stay, everything_is_restored_once)             \
   X(I42_I43, unless_damaged, a_failed_attempt_changes_nothing)        \
-  X(I44, unless_damaged, the_guest_resumes_last)                      \
+  X(I44_I45, unless_damaged, the_guest_resumes_last)                  \
   X(I46, unless_damaged, old_only_closes_after_done)                  \
   X(I47, always, everybody_is_told_once)
 

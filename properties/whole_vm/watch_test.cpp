@@ -10,7 +10,7 @@
 #include "engine/os/abi/iommufd.hpp"
 #include "engine/os/abi/kvm.hpp"
 #include "engine/os/abi/vfio.hpp"
-#include "properties/whole_vm/trial.hpp"
+#include "properties/whole_vm/wrong_testing.hpp"
 
 namespace vcpr::whole_vm {
 namespace {
@@ -19,24 +19,7 @@ namespace abi = os::abi;
 namespace request = os::abi::request;
 using handover::TargetStep;
 
-constexpr std::uint64_t kCalls = 600;  ///< more than an attempt makes
 constexpr std::uint64_t kElsewhere = 0x40000000;
-
-/// Of the first entry whose name contains `name`, in the old process; -1: none.
-int old_file(Rig& rig, std::string_view name) {
-  for (const store::Entry& each : rig.old_owner()->vm->life().cpr.descriptors)
-    if (each.key.name.find(name) != std::string_view::npos) return each.number;
-  return -1;
-}
-
-/// The same file in the new process, which may not have it yet.
-int new_file(Rig& rig, std::string_view name) {
-  const machine::Truth truth(rig.machine());
-  const std::uint32_t wanted = truth.description_of(rig.old_owner()->process, old_file(rig, name));
-  for (const machine::DescriptorFact& each : truth.descriptors(rig.new_owner()->process))
-    if (each.description == wanted) return each.number;
-  return -1;
-}
 
 bool old_runs(Rig& rig) {
   return rig.new_owner() != nullptr && rig.old_owner()->vcpus.running();
@@ -50,26 +33,6 @@ bool is_given(Rig& rig) {
 bool new_has(Rig& rig, std::string_view name) {
   return old_runs(rig) && new_file(rig, name) >= 0;
 }
-bool new_is_built(Rig& rig) {
-  return rig.new_owner() != nullptr && rig.new_owner()->vm != nullptr;
-}
-
-/// Another VM of that process, with an irqfd on `eventfd`.
-void make_irqfd(Owner& owner, int eventfd) {
-  os::Kernel& kernel = owner.kernel;
-  const int kvm = kernel.open("/dev/kvm", abi::o_rdwr).value();
-  const int vm = kernel.ioctl(kvm, request::kvm_create_vm, nullptr).value();
-  ASSERT_TRUE(kernel.ioctl(vm, request::kvm_create_irqchip, nullptr));
-  abi::kvm_irqfd irqfd{};
-  irqfd.fd = static_cast<std::uint32_t>(eventfd);
-  ASSERT_TRUE(kernel.ioctl(vm, request::kvm_irqfd, &irqfd));
-}
-
-void set_lapic(Owner& owner) {
-  abi::kvm_lapic_state apic{};
-  (void)owner.kernel.ioctl(owner.vm->kvm()->vcpu_fd(0), request::kvm_set_lapic, &apic);
-}
-
 void unmap(Owner& owner, int container, const machine::MappingFact& mapping) {
   abi::vfio_iommu_type1_dma_unmap unmap{};
   unmap.argsz = sizeof unmap;
@@ -221,14 +184,11 @@ class PlantedAtACall : public testing::TestWithParam<std::size_t> {};
 TEST_P(PlantedAtACall, IsSeenByItsInvariant) {
   const Wrong wrong = wrongs()[GetParam()];
   bool is_made = false;
-  Attempt attempt;
-  for (std::uint64_t at = 0; at < kCalls; ++at) {
-    attempt.events.push_back({.at = at, .action = [&](Rig& rig) {
-                                if (is_made || !wrong.when(rig)) return;
-                                is_made = true;
-                                wrong.make(rig);
-                              }});
-  }
+  const Attempt attempt = attempt_with([&](Rig& rig) {
+    if (is_made || !wrong.when(rig)) return;
+    is_made = true;
+    wrong.make(rig);
+  });
   const Played played = play(wrong.shape, attempt, true);
   EXPECT_TRUE(is_made);
   ASSERT_FALSE(played.violations.empty()) << wrong.name;
