@@ -34,9 +34,9 @@ bool Intx::can_use_kvm(const IntxRoute& route) const {
   return device_.vm().kvm != nullptr && device_.options().kvm_intx && route.enabled;
 }
 
-/// The irqfd where KVM delivers, else the handler: never both.
+/// The irqfd where KVM delivers, else the handler: never both. KVM that could not be connected does not deliver.
 Expected<void> Intx::attach() {
-  if (can_use_kvm(route_)) return assign();
+  if (unmask_ >= 0) return assign();
   device_.vm().life.loop.watch(interrupt_, *this);
   has_handler_ = true;
   return {};
@@ -91,8 +91,17 @@ Expected<void> Intx::enable() {
   return done;
 }
 
-/// Moves the interrupt from the handler to KVM, masked so that none falls between.
+/// Moves the interrupt from the handler to KVM; after an error nobody has it.
 Expected<void> Intx::connect_kvm() {
+  auto done = move_to_kvm();
+  if (done) return done;
+  (void)detach();
+  (void)forget_unmask();
+  return done;
+}
+
+/// Masked, so that none falls between.
+Expected<void> Intx::move_to_kvm() {
   (void)detach();
   if (auto masked = vfio().mask(IrqIndex::intx, 0); !masked) return masked;
   if (std::exchange(is_pending_, false)) (void)set_level(false);
@@ -115,6 +124,14 @@ Expected<void> Intx::disconnect_kvm() {
   note(first, detach());
   note(first, vfio().unmask(IrqIndex::intx, 0));
   return first;
+}
+
+/// The device's eventfd and ours, where there is one.
+Expected<void> Intx::forget_unmask() {
+  if (unmask_ < 0) return {};
+  auto told = vfio().set_unmask_eventfd(IrqIndex::intx, 0, -1);
+  drop_unmask();
+  return told;
 }
 
 void Intx::drop_unmask() {
@@ -153,9 +170,8 @@ Expected<void> Intx::set_route(const IntxRoute& route, bool is_ours) {
   route_ = route;
   if (can_use_kvm(route)) {
     note(first, connect_kvm());
-  } else if (unmask_ >= 0) {
-    note(first, vfio().set_unmask_eventfd(IrqIndex::intx, 0, -1));
-    drop_unmask();
+  } else {
+    note(first, forget_unmask());
   }
   if (!has_irqfd_) {
     device_.vm().life.loop.watch(interrupt_, *this);
@@ -254,8 +270,7 @@ Expected<void> Intx::check_loaded(const vmstate::VfioCprPci& section, bool in_us
     return check_no_vector_fd(device_, kUnmask);
   }
   if (auto came = check_vector_fd(device_, kInterrupt, 0, "INTx is in use"); !came) return came;
-  if (!can_use_kvm({.enabled = routed})) return check_no_vector_fd(device_, kUnmask);
-  return check_vector_fd(device_, kUnmask, 0, "KVM delivers INTx");
+  return can_use_kvm({.enabled = routed}) ? Expected<void>() : check_no_vector_fd(device_, kUnmask);
 }
 
 void Intx::adopt_route(const vmstate::IntxState& loaded) {
@@ -263,8 +278,14 @@ void Intx::adopt_route(const vmstate::IntxState& loaded) {
   route_.gsi = route_.enabled ? static_cast<std::uint32_t>(loaded.route_irq) : 0;
 }
 
+/// Without an unmask eventfd the old side could not give it to KVM, and went on in user space.
+bool Intx::kvm_delivers(const vmstate::IntxState& loaded) const {
+  const bool routed = loaded.route_mode == vmstate::IntxRouteMode::enabled;
+  return can_use_kvm({.enabled = routed}) && has_vector_fd(device_, kUnmask, 0);
+}
+
 bool Intx::hides_bars(const vmstate::IntxState& loaded) const {
-  return loaded.pending && !can_use_kvm({.enabled = loaded.route_mode == vmstate::IntxRouteMode::enabled});
+  return loaded.pending && !kvm_delivers(loaded);
 }
 
 /// The unmask at the end is the one call that touches the device: an EOI that the old process missed, or a pin that its
@@ -273,7 +294,7 @@ Expected<void> Intx::take_over(const vmstate::IntxState& loaded) {
   auto interrupt = vfio_cpr_load_vector_fd(device_, kInterrupt, 0);
   if (!interrupt) return std::unexpected(std::move(interrupt.error()));
   interrupt_ = *interrupt;
-  if (can_use_kvm(route_)) {
+  if (kvm_delivers(loaded)) {
     auto unmask = vfio_cpr_load_vector_fd(device_, kUnmask, 0);
     if (!unmask) return std::unexpected(std::move(unmask.error()));
     unmask_ = *unmask;

@@ -51,13 +51,16 @@ class Intx final : public lifecycle::FdHandler, public lifecycle::TimerHandler {
 
  private:
   bool can_use_kvm(const IntxRoute& route) const;
+  bool kvm_delivers(const vmstate::IntxState& loaded) const;
   Expected<void> assign();
   Expected<void> attach();
   Expected<void> detach();
   Expected<void> connect_kvm();
+  Expected<void> move_to_kvm();
   Expected<void> disconnect_kvm();
   Expected<void> set_level(bool up);
   void hide_bars(bool hidden);
+  Expected<void> forget_unmask();
   void drop_unmask();
   bool is_stopped_for_handover() const;
   void put_off();
@@ -66,7 +69,7 @@ class Intx final : public lifecycle::FdHandler, public lifecycle::TimerHandler {
   PciDevice& device_;
   bool exists_ = false;
   int interrupt_ = -1;  ///< borrowed from the table, as is
-  int unmask_ = -1;     ///< this one
+  int unmask_ = -1;     ///< this one; there is one where KVM delivers
   IntxRoute route_;
   bool has_irqfd_ = false;
   std::uint32_t irqfd_gsi_ = 0;
