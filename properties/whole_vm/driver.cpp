@@ -31,8 +31,13 @@ Expected<void> enable_msi(vfio::PciDevice& device, std::uint8_t vector) {
   return done;
 }
 
-Expected<void> write_entry(vfio::PciDevice& device, std::uint32_t vector, std::uint32_t offset, std::uint32_t value) {
-  const std::uint32_t table = device.read_config(find_capability(device, pci::kMsix) + 4, 4);
+/// Where the MSI-X table is: a BAR and an offset in it, as the capability has them.
+std::uint32_t find_table(vfio::PciDevice& device) {
+  return device.read_config(find_capability(device, pci::kMsix) + 4, 4);
+}
+
+Expected<void> write_entry(vfio::PciDevice& device, std::uint32_t table, std::uint32_t vector, std::uint32_t offset,
+                           std::uint32_t value) {
   std::array<std::byte, 4> bytes{};
   std::memcpy(bytes.data(), &value, 4);
   return device.write_bar(table & 7, (table & ~7u) + std::uint64_t{vector} * kMsixEntryBytes + offset, bytes);
@@ -40,11 +45,12 @@ Expected<void> write_entry(vfio::PciDevice& device, std::uint32_t vector, std::u
 
 Expected<void> enable_msix(vfio::PciDevice& device, std::uint8_t first_vector, std::uint32_t count) {
   Expected<void> done = switch_message(device, pci::kMsix, pci::kMsixEnable, true);
+  const std::uint32_t table = find_table(device);
   for (std::uint32_t i = 0; done && i < count; ++i) {
-    done = write_entry(device, i, 0, kMessageAddress);
-    if (done) done = write_entry(device, i, 4, 0);
-    if (done) done = write_entry(device, i, 8, first_vector + i);
-    if (done) done = write_entry(device, i, kMsixControl, 0);
+    done = write_entry(device, table, i, 0, kMessageAddress);
+    if (done) done = write_entry(device, table, i, 4, 0);
+    if (done) done = write_entry(device, table, i, 8, first_vector + i);
+    if (done) done = write_entry(device, table, i, kMsixControl, 0);
   }
   return done;
 }
@@ -96,7 +102,7 @@ Expected<void> turn_off_interrupts(vfio::PciDevice& device, const DeviceShape& s
 }
 
 Expected<void> mask_msix(vfio::PciDevice& device, std::uint32_t vector, bool masked) {
-  return write_entry(device, vector, kMsixControl, masked ? 1 : 0);
+  return write_entry(device, find_table(device), vector, kMsixControl, masked ? 1 : 0);
 }
 
 }  // namespace vcpr::whole_vm
