@@ -35,7 +35,8 @@ void MainLoop::cancel(TimerHandler& handler) {
 }
 
 Expected<void> MainLoop::turn(os::Deadline until, int also, std::int16_t also_events) {
-  std::vector<os::PollFd> polled;
+  std::vector<os::PollFd> polled = std::move(spare_);  // a handler may take a turn of its own
+  polled.clear();
   polled.reserve(watches_.size() + 1);
   for (std::size_t fd = 0; fd < watches_.size(); ++fd) {
     if (watches_[fd].handler != nullptr) polled.push_back({.fd = static_cast<int>(fd), .events = abi::pollin});
@@ -49,6 +50,7 @@ Expected<void> MainLoop::turn(os::Deadline until, int also, std::int16_t also_ev
   Expected<void> called;
   if (found && *found > 0) called = call_ready(std::span(polled).first(watched), before);
   call_expired(before);
+  spare_ = std::move(polled);
   return called;
 }
 

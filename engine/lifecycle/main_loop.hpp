@@ -45,6 +45,7 @@ class MainLoop final : public EventLoop {
   std::vector<Watch> watches_;  ///< by descriptor: the kernel gives out the lowest free number
   std::map<TimerKey, TimerHandler*> timers_;
   std::uint64_t next_order_ = 0;
+  std::vector<os::PollFd> spare_;  ///< of the last turn, for its room
 };
 
 }  // namespace vcpr::lifecycle
