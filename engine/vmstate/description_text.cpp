@@ -1,8 +1,27 @@
 #include "engine/vmstate/description_text.hpp"
 
+#include <algorithm>
+#include <array>
+
 #include "engine/os/error.hpp"
 
 namespace vcpr::vmstate {
+
+namespace {
+
+/// What stands for itself in a string. A table, as fuzzing engines are told every comparison.
+constexpr auto kPlain = [] {
+  std::array<bool, 256> plain{};
+  std::fill(plain.begin() + ' ', plain.begin() + 0x7f, true);
+  plain['"'] = plain['\\'] = false;
+  return plain;
+}();
+
+bool is_plain(char character) {
+  return kPlain[static_cast<unsigned char>(character)];
+}
+
+}  // namespace
 
 void DescriptionText::open(char bracket) {
   if (needs_comma_) text_ += ", ";
@@ -30,10 +49,15 @@ void DescriptionText::key(std::string_view name) {
 void DescriptionText::quote(std::string_view value) {
   constexpr std::string_view kDigits = "0123456789abcdef";
   text_ += '"';
-  for (char character : value) {
+  while (!value.empty()) {
+    const auto plain = static_cast<std::size_t>(std::ranges::find_if_not(value, is_plain) - value.begin());
+    text_ += value.substr(0, plain);
+    if (plain == value.size()) break;
+    const char character = value[plain];
+    value.remove_prefix(plain + 1);
     auto code = static_cast<unsigned char>(character);
-    if (code >= ' ' && code < 0x7f) {
-      if (character == '"' || character == '\\') text_ += '\\';
+    if (character == '"' || character == '\\') {
+      text_ += '\\';
       text_ += character;
     } else {
       text_ += "\\u00";

@@ -1,9 +1,31 @@
 #include "engine/vmstate/json.hpp"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <optional>
 
 namespace vcpr::vmstate {
+
+namespace {
+
+/// As many values as an ordinary description has.
+constexpr std::size_t kUsualValues = 512;
+constexpr std::size_t kUsualBytesOfAValue = 8;
+
+/// What a string cannot simply go on with: its end, an escape, a control character.
+constexpr auto kStops = [] {
+  std::array<bool, 256> stops{};
+  std::fill_n(stops.begin(), std::size_t{' '}, true);
+  stops['"'] = stops['\\'] = true;
+  return stops;
+}();
+
+bool is_space(char character) {
+  return character == ' ' || character == '\t' || character == '\n' || character == '\r';
+}
+
+}  // namespace
 
 /// Recursive descent, kMaxJsonDepth at most. Members answer false once `error_` is set.
 class JsonParser {
@@ -14,6 +36,7 @@ class JsonParser {
     if (text_.size() > kMaxJsonBytes) {
       return fail(ErrorCode::too_long, "a description of this size");
     }
+    json_.values_.reserve(std::min(text_.size() / kUsualBytesOfAValue, kUsualValues));
     if (!value({}, 0)) return false;
     skip_space();
     return at_ == text_.size() || fail(ErrorCode::bad_description, "text after the end of the JSON value");
@@ -29,7 +52,7 @@ class JsonParser {
   bool fail(std::string_view reason) { return fail(ErrorCode::bad_description, reason); }
 
   void skip_space() {
-    while (at_ < text_.size() && std::string_view(" \t\n\r").contains(text_[at_])) ++at_;
+    while (at_ < text_.size() && is_space(text_[at_])) ++at_;
   }
   bool take(char character) {
     if (at_ >= text_.size() || text_[at_] != character) return false;
@@ -135,20 +158,18 @@ bool JsonParser::children(std::uint32_t parent, std::uint32_t depth, bool is_obj
 
 bool JsonParser::string(std::string_view& result) {
   if (!take('"')) return fail("'\"' is missing");
-  for (std::uint64_t begin = at_; at_ < text_.size(); ++at_) {
-    if (text_[at_] == '"') {
-      result = text_.substr(begin, at_++ - begin);
-      return true;
-    }
-    if (static_cast<unsigned char>(text_[at_]) < ' ') return fail("a control character in a string");
-    if (text_[at_] == '\\') {
-      std::string& own = json_.unescaped_.emplace_back(text_.substr(begin, at_ - begin));
-      if (!escaped(own)) return false;
-      result = own;
-      return true;
-    }
+  const std::uint64_t begin = at_;
+  while (at_ < text_.size() && !kStops[static_cast<unsigned char>(text_[at_])]) ++at_;
+  if (at_ == text_.size()) return fail("a string without an end");
+  if (text_[at_] == '"') {
+    result = text_.substr(begin, at_++ - begin);
+    return true;
   }
-  return fail("a string without an end");
+  if (text_[at_] != '\\') return fail("a control character in a string");
+  std::string& own = json_.unescaped_.emplace_back(text_.substr(begin, at_ - begin));
+  if (!escaped(own)) return false;
+  result = own;
+  return true;
 }
 
 bool JsonParser::escaped(std::string& result) {

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <span>
 #include <string>
 #include <string_view>
@@ -51,7 +51,7 @@ class Json {
  private:
   friend class JsonParser;
   std::vector<JsonValue> values_;
-  std::deque<std::string> unescaped_;  ///< strings that are not a view of the text
+  std::list<std::string> unescaped_;  ///< strings that are not a view of the text
 };
 
 }  // namespace vcpr::vmstate

@@ -11,6 +11,8 @@ namespace {
 
 /// Bytes of a subsection before its fields: mark, length of the name, version.
 constexpr std::uint64_t kSubsectionHeaderBytes = 1 + 1 + 4;
+/// Room for as many is made at once.
+constexpr std::size_t kUsualFields = 64;
 
 /// Members answer false once an error is set.
 class Builder {
@@ -90,6 +92,9 @@ bool Builder::state(const JsonValue& object, StateSchema& schema) {
 }
 
 bool Builder::fields(const JsonValue& array, StateSchema& schema) {
+  std::size_t count = 0;
+  (void)json_.each(array, [&count](const JsonValue&) { return ++count < kUsualFields; });
+  schema.fields.reserve(schema.fields.size() + count);
   return json_.each(array, [&](const JsonValue& each) {
     FieldSchema& entry = schema.fields.emplace_back();
     return field(each, entry) && add(each, schema.size, entry.total());
