@@ -234,6 +234,26 @@ TEST(Machine, TheHashCoversWhatACallBroughtBack) {
   EXPECT_NE(hash_of("this"), hash_of("that"));
 }
 
+TEST(Machine, ContentsAreHashedAsTheyRead) {
+  constexpr std::size_t kPage = 4096;
+  const auto hash_of = [](std::uint64_t size, std::span<const std::uint64_t> zeros_at, std::uint64_t one_at) {
+    Machine machine;
+    Process& process = machine.spawn();
+    const int number = process.install({.kind = FileKind::memfd, .link = "", .size = size, .number = std::nullopt});
+    const std::byte one{1};
+    for (const std::uint64_t at : zeros_at) EXPECT_TRUE(process.fill(number, at, std::array<std::byte, 1>{}));
+    EXPECT_TRUE(process.fill(number, one_at, std::span(&one, 1)));
+    const Truth truth(machine);
+    return truth.contents_hash(truth.description_of(process, number), size);
+  };
+  const std::array<std::uint64_t, 2> zeros{0, 3 * kPage + 7};
+  const std::uint64_t hash = hash_of(4 * kPage, {}, kPage + 9);
+  EXPECT_EQ(hash, hash_of(4 * kPage, zeros, kPage + 9)) << "a page of zeros reads like a hole";
+  EXPECT_NE(hash, hash_of(4 * kPage, {}, kPage + 8)) << "another byte of the page";
+  EXPECT_NE(hash, hash_of(4 * kPage, {}, 2 * kPage + 9)) << "the same byte of another page";
+  EXPECT_NE(hash, hash_of(3 * kPage, {}, kPage + 9)) << "another size";
+}
+
 TEST(Machine, TwoMachinesLiveSideBySide) {
   const auto machine = std::make_unique<Machine>();
   os::Kernel& first = machine->spawn().kernel();

@@ -1,5 +1,8 @@
 #include "properties/machine/truth.hpp"
 
+#include <algorithm>
+#include <cstring>
+
 #include "properties/machine/memory.hpp"
 #include "properties/machine/unix_socket.hpp"
 
@@ -119,9 +122,26 @@ std::vector<std::pair<std::string, std::string>> Truth::environment(Process& pro
 std::vector<std::byte> Truth::contents(std::uint32_t id, std::uint64_t offset, std::size_t bytes) const {
   const Description& description = find(id);
   if (description.memory == nullptr) return {};
-  std::vector<std::byte> buffer(bytes);
-  buffer.resize(description.memory->read(offset, buffer));
+  const std::uint64_t size = description.memory->size();
+  std::vector<std::byte> buffer(
+      static_cast<std::size_t>(std::min<std::uint64_t>(bytes, size - std::min(size, offset))));
+  (void)description.memory->read(offset, buffer);
   return buffer;
+}
+
+std::uint64_t Truth::contents_hash(std::uint32_t id, std::uint64_t bytes) const {
+  static constexpr std::byte kZeros[kPageBytes]{};
+  Hasher hasher;
+  const Memory* memory = find(id).memory;
+  if (memory == nullptr) return hasher.value();
+  hasher.word(std::min(memory->size(), bytes));
+  for (std::uint64_t index = 0; index < bytes / kPageBytes; ++index) {
+    const std::byte* page = memory->find_page(index);
+    if (page == nullptr || std::memcmp(page, kZeros, kPageBytes) == 0) continue;
+    hasher.word(index);
+    hasher.bytes({page, kPageBytes});
+  }
+  return hasher.value();
 }
 
 std::uint64_t Truth::signals_written(std::uint32_t id) const {

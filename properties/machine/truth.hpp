@@ -110,6 +110,8 @@ class Truth {
   std::vector<std::pair<std::string, std::string>> environment(Process& process) const;
   /// Contents of an open memfd or file; empty otherwise.
   std::vector<std::byte> contents(std::uint32_t id, std::uint64_t offset, std::size_t bytes) const;
+  /// A hash over what an open memfd or file reads like from 0 to `bytes`, whole pages: holes are zeros.
+  std::uint64_t contents_hash(std::uint32_t id, std::uint64_t bytes) const;
   /// Sums of every signal written to and read from an eventfd.
   std::uint64_t signals_written(std::uint32_t id) const;
   std::uint64_t signals_read(std::uint32_t id) const;

@@ -16,6 +16,10 @@ namespace abi = os::abi;
 
 namespace {
 
+// Of a machine with a few devices: lists begin with room for as many.
+constexpr std::size_t kUsualDevices = 4;
+constexpr std::size_t kUsualFacts = 16;
+
 std::uint32_t id_of(const Description* description) {
   return description != nullptr ? description->id : 0;
 }
@@ -86,6 +90,7 @@ std::uint32_t container_of(const Machine::Impl& machine, const IommuGroup& group
 
 std::vector<MappingFact> mappings(const Machine::Impl& machine) {
   std::vector<MappingFact> facts;
+  facts.reserve(kUsualFacts);
   for (const IommuGroup* each = machine.groups; each != nullptr; each = each->next) {
     const Type1* type1 = type1_of(*each);
     const bool is_first = type1 != nullptr && std::ranges::none_of(facts, [&](const MappingFact& fact) {
@@ -104,6 +109,7 @@ std::vector<MappingFact> mappings(const Machine::Impl& machine) {
 
 std::vector<TriggerFact> triggers(const Machine::Impl& machine) {
   std::vector<TriggerFact> facts;
+  facts.reserve(kUsualFacts);
   for (const VfioDevice* device = machine.devices; device != nullptr; device = device->next) {
     const Interrupts& irqs = device->interrupts;
     const auto add = [&](std::uint32_t index, std::uint32_t vector, const Description* eventfd) {
@@ -121,6 +127,7 @@ std::vector<TriggerFact> triggers(const Machine::Impl& machine) {
 
 std::vector<IrqfdFact> irqfds(const Machine::Impl& machine) {
   std::vector<IrqfdFact> facts;
+  facts.reserve(kUsualFacts);
   for (const KvmVm* vm = machine.vms; vm != nullptr; vm = vm->next)
     for_each_irqfd(*vm, [&](const Description& eventfd, std::uint32_t gsi, const Description* resample) {
       facts.push_back({vm->description, vm->mm.process, eventfd.id, gsi, id_of(resample)});
@@ -142,6 +149,7 @@ bool has_invalid_vaddrs(const Machine::Impl& machine) {
 
 std::vector<DeviceFact> devices(const Machine::Impl& machine) {
   std::vector<DeviceFact> facts;
+  facts.reserve(kUsualDevices);
   for (const VfioDevice* each = machine.devices; each != nullptr; each = each->next) {
     DeviceFact fact;
     fact.number = each->number;
@@ -167,6 +175,7 @@ std::vector<DeviceFact> devices(const Machine::Impl& machine) {
 
 std::vector<GroupFact> groups(const Machine::Impl& machine) {
   std::vector<GroupFact> facts;
+  facts.reserve(kUsualDevices);
   for (const IommuGroup* each = machine.groups; each != nullptr; each = each->next) {
     const Type1* type1 = type1_of(*each);
     facts.push_back({each->number, container_of(machine, *each), type1 != nullptr ? type1->number() : 0});

@@ -36,7 +36,7 @@ class Player final : private machine::Listener {
   void do_between(const Step& step);
   void attempt(const Step& how, std::span<const Step> pinned);
   void happen(Trial& trial, const Step& step);
-  void judge(const Played& played);
+  void judge(Played played);
   bool can_be_handed_over(lifecycle::Mode mode);
   void violate(invariants::Violation violation);
 
@@ -109,11 +109,11 @@ void Player::attempt(const Step& how, std::span<const Step> pinned) {
   judge(trial.run(explain_ != nullptr ? this : nullptr));
 }
 
-void Player::judge(const Played& played) {
+void Player::judge(Played played) {
   const Ending ending = played.given ? Ending::given : rig_.owner() != nullptr ? Ending::kept : Ending::lost;
   outcome_.endings.push_back(ending);
   is_broken_ = played.given && played.damaged;
-  outcome_.calls.push_back(played.calls);
+  outcome_.calls.push_back(std::move(played.calls));
   for (std::size_t i = first_seen_; i < outcome_.seen.size(); ++i) outcome_.seen[i].ending = ending;
   for (const auto& error : {played.outcome.old_error, played.outcome.new_error}) {
     if (!error) continue;
@@ -121,7 +121,7 @@ void Player::judge(const Played& played) {
     tell("error", error->message());
   }
   tell("ending", name(ending));
-  for (const invariants::Violation& each : played.violations) violate(each);
+  for (invariants::Violation& each : played.violations) violate(std::move(each));
 }
 
 Outcome Player::play() {

@@ -28,6 +28,7 @@ void read_words(vfio::PciDevice& device, std::uint32_t at, std::uint32_t count, 
 /// A device with many capabilities has a long space, and each word may be a call.
 std::vector<std::uint32_t> read_config(vfio::PciDevice& device) {
   std::vector<std::uint32_t> words;
+  words.reserve(kHeaderWords + kMsiWords + kMsixWords);
   read_words(device, 0, kHeaderWords, words);
   words[kStatusWord] &= ~kInterruptStatus;
   if (const std::uint32_t at = find_capability(device, vfio::pci::kMsi)) read_words(device, at, kMsiWords, words);
@@ -78,6 +79,9 @@ Facts take_facts(Rig& rig, Owner& owner) {
               .blockers = owner.vm->life().blockers.size(),
               .participants = owner.vm->life().participants.size()};
   add_table(facts, truth, owner);
+  facts.config.reserve(kMaxDevices);
+  facts.msix_table.reserve(kMaxDevices);
+  facts.pending.reserve(kMaxDevices);
   for (const vm::PciConfig& each : owner.vm->config().devices) {
     vfio::PciDevice* device = owner.vm->device(each.device.name);
     if (device == nullptr) continue;
@@ -86,7 +90,7 @@ Facts take_facts(Rig& rig, Owner& owner) {
     facts.pending.push_back(read_pending(*device));
   }
   for (const memory::RamBlock& block : owner.vm->ram().all())
-    facts.ram.push_back(truth.contents(truth.description_of(owner.process, block.fd), 0, block.size));
+    facts.ram.push_back(truth.contents_hash(truth.description_of(owner.process, block.fd), block.size));
   return facts;
 }
 

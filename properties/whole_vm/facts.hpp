@@ -40,7 +40,7 @@ struct Facts {
   std::vector<std::vector<std::uint32_t>> config{};  ///< header, MSI, MSI-X: words, as the guest reads them
   std::vector<std::vector<std::byte>> msix_table{};  ///< of devices that have one
   std::vector<std::vector<std::byte>> pending{};     ///< the MSI-X pending bits
-  std::vector<std::vector<std::byte>> ram{};         ///< contents
+  std::vector<std::uint64_t> ram{};                  ///< Truth::contents_hash of each block
 };
 
 /// Of the VM of `owner`, whose process is alive. Makes no call that changes anything.

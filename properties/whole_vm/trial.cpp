@@ -122,6 +122,7 @@ Played Trial::run(machine::Listener* also) {
                           .replugged = replugged_};
   played.given = handover.given();
   played.damaged = damaged_;
+  played.calls.reserve(witness_.asked().size());
   for (const Asked& each : witness_.asked()) {
     if (played.calls.size() < played.outcome.calls) played.calls.push_back(each.passed);
   }

@@ -20,6 +20,7 @@ struct Asked {
 
 class Witness final : public machine::Listener {
  public:
+  Witness() { asked_.reserve(kUsualCalls); }
   void called(const machine::CallRecord& record) override;
   void forget() { asked_.clear(); }
   const std::vector<Asked>& asked() const { return asked_; }
@@ -27,6 +28,8 @@ class Witness final : public machine::Listener {
   std::uint64_t count(std::uint64_t request) const;
 
  private:
+  static constexpr std::size_t kUsualCalls = 512;  ///< of an attempt, and what follows it
+
   std::vector<Asked> asked_;
 };
 
