@@ -39,7 +39,7 @@ def tests(bug, folder, _):
     cpu = 0.0
     for name in TESTS:
         log = os.path.join(folder, name)
-        done = measured.run([os.path.join(programs, name)], log, None, {**os.environ, "GTEST_FAIL_FAST": "1"},
+        done = measured.run([os.path.abspath(os.path.join(programs, name))], log, None, {**os.environ, "GTEST_FAIL_FAST": "1"},
                             cwd=workshop.SOURCES)
         cpu += done.cpu
         if done.code != 0:
