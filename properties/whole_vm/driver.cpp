@@ -66,9 +66,13 @@ std::uint32_t find_capability(vfio::PciDevice& device, std::uint32_t wanted) {
   return 0;
 }
 
+std::uint64_t bar_address(std::uint32_t number, std::uint32_t bar) {
+  return kFirstBar + (number * pci::kBars + bar) * kBarStride;
+}
+
 Expected<void> place_device(vfio::PciDevice& device, std::uint32_t number) {
   for (std::uint32_t bar = 0; bar < pci::kBars; ++bar) {
-    const std::uint64_t address = kFirstBar + (number * pci::kBars + bar) * kBarStride;
+    const std::uint64_t address = bar_address(number, bar);
     if (device.device().region(bar).size == 0) continue;
     if (auto done = device.write_config(pci::kBar0 + bar * 4, static_cast<std::uint32_t>(address), 4); !done)
       return done;

@@ -14,6 +14,8 @@ inline constexpr std::uint64_t kFirstBar = 0xe0000000;
 
 /// Where it is in the configuration space; 0: the device has none.
 std::uint32_t find_capability(vfio::PciDevice& device, std::uint32_t wanted);
+/// Where place_device puts a BAR.
+std::uint64_t bar_address(std::uint32_t number, std::uint32_t bar);
 /// BARs at addresses of their own for each device; memory and bus master on.
 Expected<void> place_device(vfio::PciDevice& device, std::uint32_t number);
 /// Its interrupts, CPU vectors from `first_vector` on.

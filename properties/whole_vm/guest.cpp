@@ -172,6 +172,7 @@ void Guest::end(vm::VirtualMachine& vm, machine::Process& process) {
 
 void Guest::look(vm::VirtualMachine& vm) {
   for (const std::uint32_t number : std::exchange(to_look_at_, {})) {
+    if (vm.address_map().ranges().contains(bar_address(number, 0))) continue;  // mapped: no access is trapped
     std::array<std::byte, 4> status{};
     if (auto* device = vm.device(host_address(number)); device != nullptr) (void)device->read_bar(0, 0, status);
   }

@@ -96,7 +96,7 @@ class Guest final : public kvm::InterruptSink {
   std::size_t first_line(std::uint32_t device) const;
   int next_interrupt(vm::VirtualMachine& vm, machine::Process& process);
   void handle(Line& line);
-  /// Drivers read their devices, which a VMM that delivers the pin by hand sees.
+  /// Drivers read their devices, which a VMM that delivers the pin by hand sees where it has not mapped them.
   void look(vm::VirtualMachine& vm);
 
   machine::Machine& machine_;
