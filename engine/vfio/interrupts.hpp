@@ -32,8 +32,12 @@ class Interrupts {
   Msi* msi() { return msi_ ? &*msi_ : nullptr; }
   Intx& intx() { return intx_; }
 
+  /// bad_state when the guest's registers enable what the host refused. Until its next write nothing delivers, and no
+  /// handover is possible: the new side would take the registers at their word.
+  Expected<void> check_enabled() const;
+
   // A handover (lifecycle::Participant)
-  /// bad_state when enabling failed: the new side would take the guest's registers at their word.
+  /// That of check_enabled.
   Expected<void> let_go();
   Expected<void> take_back();
   /// The section against the table of descriptors: every vector that the guest has enabled came, and no other.
@@ -49,7 +53,6 @@ class Interrupts {
  private:
   enum class Kind : std::uint8_t { none, intx, msi, msix };
   Kind wanted() const;
-  Expected<void> check_enabled() const;
   std::uint32_t max_vectors() const;
   Expected<void> enable(Kind kind);
 

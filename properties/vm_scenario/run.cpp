@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "engine/vfio/interrupts.hpp"
 #include "properties/machine/hash.hpp"
 #include "properties/machine/truth.hpp"
 #include "properties/vm_scenario/acting.hpp"
@@ -82,9 +83,13 @@ void Player::happen(Trial& trial, const Step& step) {
 
 /// Whether an attempt that nothing disturbs has to succeed on this host.
 bool Player::can_be_handed_over(lifecycle::Mode mode) {
-  const lifecycle::RunState state = rig_.owner()->vm->life().run_state;
-  if (mode == lifecycle::Mode::cpr_reboot) return state == lifecycle::RunState::suspended;
-  return rig_.owner()->vm->life().blockers.size() == 0;
+  vm::VirtualMachine& vm = *rig_.owner()->vm;
+  if (mode == lifecycle::Mode::cpr_reboot) return vm.life().run_state == lifecycle::RunState::suspended;
+  const auto is_enabled = [&](const vm::PciConfig& each) {
+    vfio::PciDevice* device = vm.device(each.device.name);
+    return device == nullptr || device->interrupts().check_enabled().has_value();
+  };
+  return vm.life().blockers.size() == 0 && std::ranges::all_of(rig_.config().devices, is_enabled);
 }
 
 void Player::attempt(const Step& how, std::span<const Step> pinned) {
