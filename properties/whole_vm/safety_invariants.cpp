@@ -62,7 +62,10 @@ Verdict every_descriptor_that_is_used_is_open(const Step& step) {
 Verdict somebody_holds_every_file(const Step& step) {
   const Owner* taker = step.rig.new_owner();
   const bool is_next_image = taker != nullptr && &taker->process == &step.rig.old_owner()->process;
-  if (is_next_image || step.is_lost()) return {};  // an image that cannot load takes all along
+  // One that cannot load takes all along when nobody else has it: an image, or the peer of a process that was killed.
+  const bool is_last =
+      is_next_image || (!step.rig.old_owner()->process.alive() && taker != nullptr && !taker->has_vm());
+  if (is_last || step.is_lost()) return {};
   Verdict verdict;
   step.truth().closings().for_each_after(step.since.closings, [&](const machine::Closing& each) {
     if (!step.is_its(each.call_number)) return;
