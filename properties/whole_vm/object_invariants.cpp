@@ -1,6 +1,5 @@
 // Descriptors, groups, mappings, ids: what the kernel holds stays what it was.
 #include <algorithm>
-#include <functional>
 
 #include "engine/os/abi/iommufd.hpp"
 #include "engine/os/abi/vfio.hpp"
@@ -19,14 +18,7 @@ constexpr std::uint64_t kPage = 4096;
 
 /// BARs of a device whose pin a VMM delivers by hand go while an interrupt waits, and come back after a while.
 bool comes_and_goes(const Handover& handover, const MappingFact& each) {
-  // With KVM: one whose route the driver has turned off, or had until it changed its mind.
-  const bool no_irqfd = !handover.rig.shape().kvm || handover.changed ||
-                        std::ranges::any_of(handover.rig.guest().lines(), std::not_fn(&Line::is_enabled));
-  const bool by_hand =
-      no_irqfd && std::ranges::any_of(handover.before.triggers, [](const machine::TriggerFact& trigger) {
-        return trigger.index == os::abi::vfio_pci_intx_irq_index;
-      });
-  return by_hand && each.iova >= kFirstBar;
+  return each.iova >= kFirstBar && (has_pin_by_hand(handover) || handover.changed);
 }
 
 /// What an unplugged device left behind because a munmap failed goes with the old process.
