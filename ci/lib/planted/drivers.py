@@ -11,6 +11,7 @@ TESTS = ("store_test", "wire_test", "vmstate_test", "lifecycle_test", "memory_te
          "handover_test", "whole_vm_test")
 PAIRS = 300  # of events, drawn for each canonical handover after the single ones
 FAILED = re.compile(r"^\[  FAILED  \] (\S+?)[,.]?(?: \(|$)", re.M)
+RUNNING = re.compile(r"^\[ RUN      \] (\S+)", re.M)
 FINDING = re.compile(r"^(?:[\dIWS, ]+ )?(\w+), at (.*?): ", re.M)
 OF_BYTES = ("cpr_state", "cpr_exec_state", "fd_store", "main_stream")  # no handover of a VM or a table
 
@@ -33,6 +34,12 @@ def reason(code):
     return f"signal {-code}" if code < 0 else f"exit code {code}"
 
 
+def failure(said, code):
+    """The test that failed, or the one that was running when the program died."""
+    names = FAILED.findall(said)[:1] or RUNNING.findall(said)[-1:]
+    return names[0] if names else reason(code)
+
+
 def tests(bug, folder, _):
     """The tests of the rooms, in the order of the rooms, up to the first failure."""
     programs = workshop.programs(bug, "dev", TESTS)
@@ -43,9 +50,7 @@ def tests(bug, folder, _):
                             cwd=workshop.SOURCES)
         cpu += done.cpu
         if done.code != 0:
-            failed = FAILED.findall(text(log))
-            running = re.findall(r"^\[ RUN      \] (\S+)", text(log), re.M)
-            return Answer(True, cpu, None, f"{name} {failed[0] if failed else running[-1] if running else reason(done.code)}")
+            return Answer(True, cpu, None, f"{name} {failure(text(log), done.code)}")
     return Answer(False, cpu)
 
 
@@ -72,11 +77,8 @@ def properties(bug, folder, budget):
         env = {**os.environ, "RC_PARAMS": f"seed={seed} noshrink=1", "GTEST_FAIL_FAST": "1"}
         done = measured.run([program], log, budget - cpu, env, cwd=folder)
         cpu += done.cpu
-        said = text(log)
         if done.code != 0 and not done.stopped:
-            failed = FAILED.findall(said)
-            running = re.findall(r"^\[ RUN      \] (\S+)", said, re.M)
-            return Answer(True, cpu, None, failed[0] if failed else running[-1] if running else reason(done.code))
+            return Answer(True, cpu, None, failure(text(log), done.code))
     return Answer(False, cpu, ended=False)
 
 
