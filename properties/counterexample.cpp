@@ -2,13 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <fstream>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -31,14 +29,7 @@ struct Watch {
 };
 
 Watch& watch() {
-  static Watch* const shared = [] {
-    void* memory = mmap(nullptr, sizeof(Watch), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) {
-      std::perror("no memory to share with the tests");
-      std::abort();
-    }
-    return new (memory) Watch();
-  }();
+  static Watch* const shared = new (forked::shared_memory(sizeof(Watch))) Watch();
   return *shared;
 }
 
@@ -46,14 +37,6 @@ std::string write_counterexample(const std::string& text) {
   std::string path = std::string("counterexample.") + watch().test.data() + ".txt";
   std::ofstream(path) << text;
   return path;
-}
-
-/// A process that has ended, by itself or not.
-int wait_for(pid_t pid) {
-  int status = 0;
-  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
-  return status;
 }
 
 }  // namespace
@@ -85,7 +68,7 @@ int watched(const std::function<int()>& tests) {
     shared.ended = true;
     std::exit(code);
   }
-  const int status = wait_for(pid);
+  const int status = forked::wait_for(pid);
   if (shared.ended && WIFEXITED(status)) return WEXITSTATUS(status);
   if (shared.size == 0) {
     std::fprintf(stderr, "the tests died, and not over a scenario\n");

@@ -16,13 +16,24 @@
 
 namespace vcpr::forked {
 
-Children::Children(std::size_t slots) : slots_(slots) {
-  void* shared = mmap(nullptr, slots * sizeof(Progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+void* shared_memory(std::size_t bytes) {
+  void* shared = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED) {
     std::perror("no memory to share with children");
     std::abort();
   }
-  progress_ = static_cast<Progress*>(shared);
+  return shared;
+}
+
+int wait_for(int pid) {
+  int status = 0;
+  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  return status;
+}
+
+Children::Children(std::size_t slots)
+    : slots_(slots), progress_(static_cast<Progress*>(shared_memory(slots * sizeof(Progress)))) {
   for (std::size_t i = 0; i < slots; ++i) new (progress_ + i) Progress(0);
 }
 
@@ -89,9 +100,7 @@ Ended Children::bury(std::size_t at) {
   Child child = std::move(children_[at]);
   children_.erase(children_.begin() + static_cast<std::ptrdiff_t>(at));
   (void)close(child.pipe);
-  int status = 0;
-  while (waitpid(child.pid, &status, 0) < 0 && errno == EINTR) {
-  }
+  const int status = wait_for(child.pid);
   const bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
   // A sanitizer's report ends a process by itself: that is a crash too
   const int signal = well ? 0 : WIFSIGNALED(status) ? WTERMSIG(status) : SIGABRT;

@@ -59,6 +59,11 @@ class Children {
   std::vector<Child> children_;
 };
 
+/// Zeroed memory that this process will share with those it forks; there is no way on without it.
+void* shared_memory(std::size_t bytes);
+/// How a forked process ended, as waitpid has it.
+int wait_for(int pid);
+
 /// In a child: one more piece is begun.
 void begin_piece(Progress& progress, std::uint64_t piece);
 
