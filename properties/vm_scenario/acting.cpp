@@ -18,11 +18,6 @@ constexpr std::uint64_t kDmaTarget = 0x1000;  // a page of the first block that 
 constexpr std::uint32_t kDmaBytes = 64;
 constexpr std::uint64_t kMillisecond = 1'000'000;
 
-bool is_plugged(const Rig& rig, std::uint32_t device) {
-  const std::string_view name = whole_vm::host_address(device);
-  return std::ranges::any_of(rig.config().devices, [&](const auto& each) { return each.device.name == name; });
-}
-
 using Change = std::function<Expected<void>(Owner&)>;
 
 /// The guest or the management changes the VM: after the engine's step, and only if it runs.
@@ -40,7 +35,7 @@ void raise(const Stage& stage, std::uint32_t line) {
   stage.rig.guest().raise(line);
 }
 void start_dma(const Stage& stage, std::uint32_t device) {
-  if (is_plugged(stage.rig, device)) (void)machine::start_dma(stage.rig.machine(), device, kDmaTarget, kDmaBytes);
+  if (stage.rig.is_plugged(device)) (void)machine::start_dma(stage.rig.machine(), device, kDmaTarget, kDmaBytes);
 }
 void complete_dma(const Stage& stage, std::uint32_t device) {
   (void)machine::complete_dma(stage.rig.machine(), device);
@@ -80,7 +75,7 @@ void disable(const Stage& stage, std::uint32_t device) {
 }
 void enable(const Stage& stage, std::uint32_t device) {
   change(stage, [&rig = stage.rig, device](Owner& owner) -> Expected<void> {
-    if (!is_plugged(rig, device) || rig.guest().is_on(device)) return {};
+    if (!rig.is_plugged(device) || rig.guest().is_on(device)) return {};
     return rig.guest().enable(*owner.vm, device, false);
   });
 }

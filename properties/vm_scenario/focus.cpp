@@ -42,7 +42,7 @@ void drop_disturbances(Scenario& scenario) {
   std::erase_if(scenario.steps, [](const Step& step) { return step.pinned && disturbs(step.action); });
 }
 void drop_failures(Scenario& scenario) {
-  std::erase_if(scenario.steps, [](const Step& step) { return step.action >= Action::fault; });
+  std::erase_if(scenario.steps, [](const Step& step) { return harms(step.action); });
 }
 
 /// The first attempt ends before the VM is given away; another follows.

@@ -1,6 +1,7 @@
 #include "properties/whole_vm/facts.hpp"
 
 #include <array>
+#include <utility>
 
 #include "engine/vfio/pci_registers.hpp"
 #include "properties/whole_vm/driver.hpp"
@@ -36,27 +37,23 @@ std::vector<std::uint32_t> read_config(vfio::PciDevice& device) {
   return words;
 }
 
-std::vector<std::byte> read_msix_table(vfio::PciDevice& device) {
-  const std::uint32_t at = find_capability(device, vfio::pci::kMsix);
-  if (at == 0) return {};
-  const std::uint32_t count = (device.read_config(at + 2, 2) & vfio::pci::kMsixTableSize) + 1;
-  const std::uint32_t where = device.read_config(at + 4, 4);
-  std::vector<std::byte> table(std::size_t{count} * kMsixEntryBytes);
-  for (std::size_t i = 0; i < table.size(); i += 4)
-    (void)device.read_bar(where & 7, (where & ~7u) + i, std::span(table).subspan(i, 4));
-  return table;
+/// From a BAR, as `where` names it and an offset in it: a register of the MSI-X capability.
+std::vector<std::byte> read_bar(vfio::PciDevice& device, std::uint32_t where, std::size_t size) {
+  std::vector<std::byte> bytes(size);
+  for (std::size_t i = 0; i < size; i += 4)
+    (void)device.read_bar(where & 7, (where & ~7u) + i, std::span(bytes).subspan(i, 4));
+  return bytes;
 }
 
-std::vector<std::byte> read_pending(vfio::PciDevice& device) {
-  constexpr std::uint32_t kVectorsAWord = 64;
+/// The table and the pending bits; empty where there is no MSI-X.
+std::pair<std::vector<std::byte>, std::vector<std::byte>> read_msix(vfio::PciDevice& device) {
+  constexpr std::size_t kVectorsAWord = 64;
   const std::uint32_t at = find_capability(device, vfio::pci::kMsix);
   if (at == 0) return {};
-  const std::uint32_t count = (device.read_config(at + 2, 2) & vfio::pci::kMsixTableSize) + 1;
-  const std::uint32_t where = device.read_config(at + 8, 4);
-  std::vector<std::byte> bits((count + kVectorsAWord - 1) / kVectorsAWord * sizeof(std::uint64_t));
-  for (std::size_t i = 0; i < bits.size(); i += 4)
-    (void)device.read_bar(where & 7, (where & ~7u) + i, std::span(bits).subspan(i, 4));
-  return bits;
+  const std::size_t count = (device.read_config(at + 2, 2) & vfio::pci::kMsixTableSize) + 1;
+  const std::size_t pending = (count + kVectorsAWord - 1) / kVectorsAWord * sizeof(std::uint64_t);
+  return {read_bar(device, device.read_config(at + 4, 4), count * kMsixEntryBytes),
+          read_bar(device, device.read_config(at + 8, 4), pending)};
 }
 
 }  // namespace
@@ -86,8 +83,9 @@ Facts take_facts(Rig& rig, Owner& owner) {
     vfio::PciDevice* device = owner.vm->device(each.device.name);
     if (device == nullptr) continue;
     facts.config.push_back(read_config(*device));
-    facts.msix_table.push_back(read_msix_table(*device));
-    facts.pending.push_back(read_pending(*device));
+    auto [table, pending] = read_msix(*device);
+    facts.msix_table.push_back(std::move(table));
+    facts.pending.push_back(std::move(pending));
   }
   for (const memory::RamBlock& block : owner.vm->ram().all())
     facts.ram.push_back(truth.contents_hash(truth.description_of(owner.process, block.fd), block.size));

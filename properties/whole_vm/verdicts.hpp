@@ -37,4 +37,10 @@ std::string number(T value) {
   return std::to_string(value);
 }
 
+inline Verdict touched(const machine::DeviceChange& change) {
+  return violated("I33", "no reset and the same command register",
+                  (change.kind == machine::DeviceChangeKind::reset ? "reset of device " : "command of device ") +
+                      number(change.device) + " at call " + number(change.call_number));
+}
+
 }  // namespace vcpr::whole_vm

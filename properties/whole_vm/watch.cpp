@@ -102,7 +102,6 @@ bool Step::is_lost() const {
 Watch::Watch(Rig& rig, const Facts& before) : rig_(rig), before_(before), places_(machine::Truth(rig.machine())) {}
 
 std::uint8_t Watch::what_happened(const machine::CallRecord& call, const Places& now) {
-  const auto runs = [](const Owner* owner) { return owner != nullptr && owner->vcpus.running(); };
   const auto running = static_cast<std::uint8_t>(int{runs(rig_.old_owner())} | int{runs(rig_.new_owner())} << 1);
   std::uint8_t did = 0;
   const auto add = [&](bool whether, Did what) {

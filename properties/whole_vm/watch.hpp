@@ -34,6 +34,10 @@ enum class Did : std::uint8_t {
   use_file = 1 << 7,  ///< fcntl, read, write and the like, ioctl too: of the descriptor that is the first argument
 };
 
+inline bool runs(const Owner* owner) {
+  return owner != nullptr && owner->vcpus.running();
+}
+
 /// One call of an attempt that is under way.
 struct Step {
   Rig& rig;
