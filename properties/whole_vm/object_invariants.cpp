@@ -130,7 +130,8 @@ Verdict nothing_is_closed_twice_or_left(const Handover& handover) {
   // KVM's VFIO device stays when the last device goes, and is not made anew where there is none.
   const bool has_idle_link = handover.given() && handover.rig.shape().kvm && handover.rig.config().devices.empty();
   const std::uint32_t fewer = handover.before.descriptors - handover.after->descriptors;
-  if (fewer != 0 && !(fewer == 1 && has_idle_link))
+  const bool is_right = fewer == 0 || (fewer == 1 && has_idle_link);
+  if (!is_right)
     return violated("I3", "the owner has " + number(handover.before.descriptors) + " descriptors",
                     number(handover.after->descriptors));
   return {};
