@@ -18,6 +18,7 @@ def parse():
         if name == "trials":
             command.add_argument("--trials", type=int, default=10)
             command.add_argument("--seconds", type=int, default=45)
+            command.add_argument("--engines", default="")
         if name in ("find", "trials"):
             command.add_argument("bugs", nargs="*")
         if name == "table":

@@ -109,10 +109,14 @@ class Slots:
 
 def main(arguments):
     goals = [planted_bug.read(name) for name in arguments.bugs or (planted_bug.PROBE, *GOALS)]
+    wanted = arguments.engines.split(",") if arguments.engines else list(engines.ENGINES)
+    for name in wanted:
+        if name not in engines.ENGINES:
+            raise SystemExit(f"ci/planted: no engine {name}; there are: {', '.join(engines.ENGINES)}")
     trials = Trials(arguments)
     for trial in range(1, arguments.trials + 1):
         for goal in goals:
-            for engine in engines.ENGINES:
+            for engine in wanted:
                 for variant in VARIANTS:
                     (trials.phases if goal.name == planted_bug.PROBE else trials.bug)(goal, engine, variant, trial)
     shutil.rmtree(os.path.join(arguments.out, "trial"), ignore_errors=True)
