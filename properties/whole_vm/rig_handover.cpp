@@ -190,7 +190,9 @@ bool Rig::damage_file(std::uint64_t where, std::byte flip) {
   if (sides_ == nullptr || sides_->main_file < 0) return false;
   machine::Process& holder = new_ != nullptr ? new_->process : old_->process;
   const machine::Truth truth(*machine_);
-  std::vector<std::byte> bytes = truth.contents(truth.description_of(holder, sides_->main_file), 0, kMaxFileBytes);
+  const std::uint32_t file = truth.description_of(holder, sides_->main_file);
+  if (file == 0) return false;  // its holder has died
+  std::vector<std::byte> bytes = truth.contents(file, 0, kMaxFileBytes);
   if (bytes.empty()) return false;
   where %= bytes.size();
   const std::byte changed = bytes[where] ^ flip;
