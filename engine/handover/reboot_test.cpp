@@ -198,6 +198,11 @@ std::set<machine::Call> calls_of_a_save(const Shape& shape) {
   return made;
 }
 
+/// The controllers of a guest that sleeps are read first, when nothing has been let go.
+bool is_before_the_stop(machine::FaultPoint point) {
+  return point == machine::FaultPoint::ioctl_get_lapic_enomem || point == machine::FaultPoint::ioctl_get_irqchip_enomem;
+}
+
 TEST_P(Reboot, I42_ASaveThatFailsLeavesTheGuestAsleepWithItsDevices) {
   const std::set<machine::Call> calls = calls_of_a_save(shape());
   int failed = 0;
@@ -214,7 +219,7 @@ TEST_P(Reboot, I42_ASaveThatFailsLeavesTheGuestAsleepWithItsDevices) {
       if (saved) continue;
       SCOPED_TRACE(std::string(rule.name) + " at call " + std::to_string(at));
       ++failed;
-      EXPECT_EQ(host.roll_back, RollBack::complete);
+      EXPECT_EQ(host.roll_back, is_before_the_stop(rule.point) ? RollBack::not_needed : RollBack::complete);
       ASSERT_EQ(host.old_side->run_state(), RunState::suspended);
       ASSERT_TRUE(host.vm().wake_up());
       host.expect_interrupts(*host.old_side);

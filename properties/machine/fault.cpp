@@ -100,6 +100,14 @@ constexpr std::array kRules = {
     FaultRule{ioctl_attach_pt_enomem, Call::ioctl, Errno::enomem, "ioctl_attach_pt_enomem",
               "the device is attached to what it was attached to, or to nothing"},
     FaultRule{ioctl_fault_queue_emfile, Call::ioctl, Errno::emfile, "ioctl_fault_queue_emfile", "no id was taken"},
+    FaultRule{ioctl_type1_info_enomem, Call::ioctl, Errno::enomem, "ioctl_type1_info_enomem",
+              "VFIO_IOMMU_GET_INFO of type1: no room for its capabilities; nothing is written"},
+    FaultRule{ioctl_kvm_file_add_enomem, Call::ioctl, Errno::enomem, "ioctl_kvm_file_add_enomem",
+              "KVM_DEV_VFIO_FILE_ADD: the file is not linked to the VM"},
+    FaultRule{ioctl_get_lapic_enomem, Call::ioctl, Errno::enomem, "ioctl_get_lapic_enomem", "nothing is written"},
+    FaultRule{ioctl_set_lapic_enomem, Call::ioctl, Errno::enomem, "ioctl_set_lapic_enomem", "the registers stay"},
+    FaultRule{ioctl_get_irqchip_enomem, Call::ioctl, Errno::enomem, "ioctl_get_irqchip_enomem", "nothing is written"},
+    FaultRule{ioctl_set_irqchip_enomem, Call::ioctl, Errno::enomem, "ioctl_set_irqchip_enomem", "the chip stays"},
 };
 
 constexpr bool in_order() {

@@ -119,9 +119,15 @@ enum class FaultPoint : std::uint8_t {
   ioctl_set_gsi_routing_enomem,
   ioctl_attach_pt_enomem,
   ioctl_fault_queue_emfile,
+  ioctl_type1_info_enomem,
+  ioctl_kvm_file_add_enomem,
+  ioctl_get_lapic_enomem,
+  ioctl_set_lapic_enomem,
+  ioctl_get_irqchip_enomem,
+  ioctl_set_irqchip_enomem,
 };
 
-inline constexpr std::size_t kFaultPoints = static_cast<std::size_t>(FaultPoint::ioctl_fault_queue_emfile) + 1;
+inline constexpr std::size_t kFaultPoints = static_cast<std::size_t>(FaultPoint::ioctl_set_irqchip_enomem) + 1;
 /// Bit n: FaultPoint n.
 using FaultSet = std::bitset<kFaultPoints>;
 

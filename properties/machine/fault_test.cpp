@@ -105,10 +105,25 @@ struct Stage {
     bare_vm = *k.ioctl(kvm, abi::request::kvm_create_vm, nullptr);
     vm = *k.ioctl(kvm, abi::request::kvm_create_vm, nullptr);
     EXPECT_TRUE(k.ioctl(vm, abi::request::kvm_create_irqchip, nullptr));
+    vcpu = *k.ioctl(vm, abi::request::kvm_create_vcpu, nullptr);
+    const int other_vm = *k.ioctl(kvm, abi::request::kvm_create_vm, nullptr);
+    abi::kvm_create_device wanted{abi::kvm_dev_type_vfio};
+    EXPECT_TRUE(k.ioctl(other_vm, abi::request::kvm_create_device, &wanted));
+    kvm_device = static_cast<int>(wanted.fd);
   }
   os::Result<int> create_kvm_device() {
     abi::kvm_create_device wanted{abi::kvm_dev_type_vfio};
     return k.ioctl(vm, abi::request::kvm_create_device, &wanted);
+  }
+  os::Result<int> link_group() {
+    abi::kvm_device_attr add{0, abi::kvm_dev_vfio_file, abi::kvm_dev_vfio_file_add,
+                             reinterpret_cast<std::uintptr_t>(&group)};
+    return k.ioctl(kvm_device, abi::request::kvm_set_device_attr, &add);
+  }
+  template <class State>
+  os::Result<int> call_with_state(int fd, std::uint64_t request) {
+    State state{};
+    return k.ioctl(fd, request, &state);
   }
   os::Result<int> assign_irqfd() {
     abi::kvm_irqfd irqfd{static_cast<std::uint32_t>(counter), 5};
@@ -145,7 +160,7 @@ struct Stage {
   int memfd = -1, counter = -1, left = -1, right = -1, listener = -1, client = -1, idle = -1, device = -1;
   os::UserAddr area;
   int container = -1, group = -1, iommufd = -1, bound = -1;
-  int kvm = -1, bare_vm = -1, vm = -1;
+  int kvm = -1, bare_vm = -1, vm = -1, vcpu = -1, kvm_device = -1;
   Process* other = nullptr;
   std::size_t arrived = 0;
   bool truncated = false;
@@ -212,6 +227,20 @@ Outcome ioctl_for(FaultPoint point, Stage& s) {
       return outcome(s.assign_irqfd());
     case FaultPoint::ioctl_set_gsi_routing_enomem:
       return outcome(s.empty_routes());
+    case FaultPoint::ioctl_type1_info_enomem: {
+      abi::vfio_iommu_type1_info info{sizeof info};
+      return outcome(s.k.ioctl(s.container, abi::request::vfio_iommu_get_info, &info));
+    }
+    case FaultPoint::ioctl_kvm_file_add_enomem:
+      return outcome(s.link_group());
+    case FaultPoint::ioctl_get_lapic_enomem:
+      return outcome(s.call_with_state<abi::kvm_lapic_state>(s.vcpu, abi::request::kvm_get_lapic));
+    case FaultPoint::ioctl_set_lapic_enomem:
+      return outcome(s.call_with_state<abi::kvm_lapic_state>(s.vcpu, abi::request::kvm_set_lapic));
+    case FaultPoint::ioctl_get_irqchip_enomem:
+      return outcome(s.call_with_state<abi::kvm_irqchip>(s.vm, abi::request::kvm_get_irqchip));
+    case FaultPoint::ioctl_set_irqchip_enomem:
+      return outcome(s.call_with_state<abi::kvm_irqchip>(s.vm, abi::request::kvm_set_irqchip));
     default:
       ADD_FAILURE() << name(point) << ": no ioctl to meet it";
       return std::unexpected(Errno::enosys);

@@ -13,8 +13,8 @@ os::Result<std::size_t> FileObject::write(Context&, Description&, std::span<cons
 os::Result<void> FileObject::mmap(Context&, Description&, Mapping&) {
   return std::unexpected(Errno::enodev);
 }
-bool FileObject::link_kvm(KvmVm*) {
-  return false;
+KvmVm** FileObject::kvm_link() {
+  return nullptr;
 }
 GroupBacking* FileObject::group_backing() {
   return nullptr;

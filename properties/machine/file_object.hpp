@@ -28,8 +28,8 @@ class FileObject {
                                         std::uint64_t offset);
   /// Fills in memory, offset and rights of a mapping whose range and protection are set. ENODEV where there is none.
   virtual os::Result<void> mmap(Context& context, Description& file, Mapping& mapping);
-  /// KVM-VFIO: remembers the VM (null: forgets) for the device's next first open. False: no VFIO file.
-  virtual bool link_kvm(KvmVm* vm);
+  /// Not null in a file that KVM-VFIO takes: the VM, if any, that its device has from its next first open on.
+  virtual KvmVm** kvm_link();
   /// Not null in a file that VFIO_GROUP_SET_CONTAINER takes: a container or an iommufd.
   virtual GroupBacking* group_backing();
   /// The last reference of the file is gone. References this object holds on others go here.

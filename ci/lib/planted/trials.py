@@ -48,9 +48,12 @@ class Trials:
             found, done = engines.fuzz(run, self.limit)
             if not found or not drivers.falls_unharmed(target, run.found()[0]):
                 return run, found, done
-            print(f"{target}: a find that is not of {bug.name}: "
-                  f"{shutil.copy(run.found()[0], os.path.join(self.out, f'unharmed-{target}-{trial}'))}", flush=True)
+            self.keep_unharmed(run, target, trial)
             trial += 1000
+
+    def keep_unharmed(self, run, target, trial):
+        kept = shutil.copy(run.found()[0], os.path.join(self.out, f"unharmed-{target}-{trial}"))
+        print(f"{target}: the tree without a bug fails: {kept}", flush=True)
 
     def bug(self, bug, engine, variant, trial):
         key = self.key(bug.name, bug.digest, engine, variant, trial)
@@ -66,27 +69,27 @@ class Trials:
                        executions=run.executions(), what=what)
         self.tell(self.known.rows[-1])
 
+    def probe(self, probe, phases, engine, variant, trial):
+        """(Slots, Measured). Again, with other chances, when the tree fails."""
+        while True:
+            run = self.start(probe, PROBE_TARGET, engine, variant, trial)
+            slots = Slots(os.path.join(self.out, "trial-slots"), phases)
+            found, done = engines.fuzz(run, self.limit, slots.look, {"VCPR_PHASES": os.path.abspath(slots.path)})
+            if not found:
+                return slots, done
+            self.keep_unharmed(run, PROBE_TARGET, trial)
+            trial += 1000
+
     def phases(self, probe, engine, variant, trial):
         names = planted_bug.split(probe.says["phases"])
         keys = [self.key(name, probe.digest, engine, variant, trial) for name in names]
         if all(self.known.has(**key) for key in keys):
             return
-        run = self.start(probe, PROBE_TARGET, engine, variant, trial)
-        slots = Slots(os.path.join(self.out, "trial-slots"))
-        reached = {}
-
-        def look(cpu):
-            for number in range(len(names)):
-                if slots.values()[1 + number] and number not in reached:
-                    reached[number] = cpu
-            return len(reached) == len(names)
-        found, done = engines.fuzz(run, self.limit, look, {"VCPR_PHASES": os.path.abspath(slots.path)})
-        if found:
-            raise RuntimeError(f"the unharmed tree has failed: {run.found()[0]}")
+        slots, done = self.probe(probe, len(names), engine, variant, trial)
+        executed, *first = slots.values()
         for number, key in enumerate(keys):
-            executions = slots.values()[1 + number]
-            self.known.add(**key, target=PROBE_TARGET, commit=self.commit, reached=executions != 0,
-                           cpu=round(reached.get(number, done.cpu), 2), executions=executions or slots.values()[0])
+            self.known.add(**key, target=PROBE_TARGET, commit=self.commit, reached=first[number] != 0,
+                           cpu=round(slots.reached.get(number, done.cpu), 2), executions=first[number] or executed)
             self.tell(self.known.rows[-1])
 
     @staticmethod
@@ -96,15 +99,23 @@ class Trials:
 
 
 class Slots:
-    """What the probe writes, in memory that all its processes share."""
-    def __init__(self, name):
-        self.path = name
+    """What the probe writes, in memory that all its processes share, and when each phase was first seen there."""
+    def __init__(self, name, phases):
+        self.path, self.phases = name, phases
+        self.reached = {}  # phase: processor time
         with open(name, "wb") as file:
             file.write(bytes(8 * PROBE_SLOTS))
 
     def values(self):
         with open(self.path, "rb") as file:
             return array.array("Q", file.read())
+
+    def look(self, cpu):
+        """Whether all phases are reached."""
+        for number, first in enumerate(self.values()[1:1 + self.phases]):
+            if first:
+                self.reached.setdefault(number, cpu)
+        return len(self.reached) == self.phases
 
 
 def main(arguments):

@@ -24,6 +24,7 @@ class VcpuFile final : public FileObject {
 
 os::Result<int> get_lapic(Context& context, const Vcpu& vcpu, void* argument) {
   if (vcpu.vm.irqchip == Irqchip::none) return std::unexpected(Errno::einval);
+  if (context.fires(FaultPoint::ioctl_get_lapic_enomem)) return std::unexpected(Errno::enomem);
   const os::abi::kvm_lapic_state state = vcpu.lapic.state();
   if (auto done = copy_out(context, argument, state); !done) return std::unexpected(done.error());
   return 0;
@@ -31,6 +32,7 @@ os::Result<int> get_lapic(Context& context, const Vcpu& vcpu, void* argument) {
 
 os::Result<int> set_lapic(Context& context, Vcpu& vcpu, const void* argument) {
   if (vcpu.vm.irqchip == Irqchip::none) return std::unexpected(Errno::einval);
+  if (context.fires(FaultPoint::ioctl_set_lapic_enomem)) return std::unexpected(Errno::enomem);
   const auto state = copy_in<os::abi::kvm_lapic_state>(context, argument);
   if (!state) return std::unexpected(state.error());
   vcpu.lapic.set_state(*state);

@@ -83,9 +83,12 @@ os::Result<int> VfioLink::add(Context& context, int fd) {
   const Slot* slot = context.find(fd);
   if (slot == nullptr) return std::unexpected(Errno::ebadf);
   Description& file = *slot->description;
+  KvmVm** link = file.object == nullptr ? nullptr : file.object->kvm_link();
+  if (link == nullptr) return std::unexpected(Errno::einval);
   LinkedFile** place = place_of(file);
   if (*place != nullptr) return std::unexpected(Errno::eexist);
-  if (file.object == nullptr || !file.object->link_kvm(&vm_)) return std::unexpected(Errno::einval);
+  if (context.fires(FaultPoint::ioctl_kvm_file_add_enomem)) return std::unexpected(Errno::enomem);
+  *link = &vm_;
   *place = vm_.machine.arena.make<LinkedFile>(&file);
   acquire(file);
   return 0;
@@ -104,7 +107,7 @@ os::Result<int> VfioLink::remove(Context& context, int fd) {
 void VfioLink::forget(LinkedFile** place) {
   LinkedFile* gone = *place;
   *place = gone->next;
-  (void)gone->file->object->link_kvm(nullptr);
+  *gone->file->object->kvm_link() = nullptr;
   release(vm_.machine, *gone->file);
   vm_.machine.arena.destroy(gone);
 }

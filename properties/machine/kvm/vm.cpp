@@ -96,6 +96,7 @@ os::Result<int> signal_msi(Context& context, KvmVm& vm, const void* argument) {
 
 /// kvm_vm_ioctl_get_irqchip
 os::Result<int> get_irqchip(Context& context, const KvmVm& vm, void* argument) {
+  if (context.fires(FaultPoint::ioctl_get_irqchip_enomem)) return std::unexpected(Errno::enomem);
   auto chip = copy_in<abi::kvm_irqchip>(context, argument);
   if (!chip) return std::unexpected(chip.error());
   if (vm.irqchip != Irqchip::full) return std::unexpected(Errno::enxio);
@@ -110,6 +111,7 @@ os::Result<int> get_irqchip(Context& context, const KvmVm& vm, void* argument) {
 
 /// kvm_vm_ioctl_set_irqchip
 os::Result<int> set_irqchip(Context& context, KvmVm& vm, const void* argument) {
+  if (context.fires(FaultPoint::ioctl_set_irqchip_enomem)) return std::unexpected(Errno::enomem);
   const auto chip = copy_in<abi::kvm_irqchip>(context, argument);
   if (!chip) return std::unexpected(chip.error());
   if (vm.irqchip != Irqchip::full) return std::unexpected(Errno::enxio);

@@ -121,11 +121,6 @@ os::Result<void> VfioDeviceFile::mmap(Context&, Description&, Mapping& mapping) 
   return map_region(device, mapping);
 }
 
-bool VfioDeviceFile::link_kvm(KvmVm* vm) {
-  kvm = vm;
-  return true;
-}
-
 void VfioDeviceFile::released(Machine::Impl& machine, Description&) {
   if (!std::exchange(is_open, false)) return;
   close_device(device);

@@ -52,7 +52,7 @@ class VfioDeviceFile final : public FileObject {
   os::Result<std::size_t> write(Context& context, Description& file, std::span<const std::byte> bytes,
                                 std::uint64_t offset) override;
   os::Result<void> mmap(Context& context, Description& file, Mapping& mapping) override;
-  bool link_kvm(KvmVm* vm) override;
+  KvmVm** kvm_link() override { return &kvm; }
   void released(Machine::Impl& machine, Description& file) override;
 
   VfioDevice& device;

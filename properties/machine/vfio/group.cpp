@@ -122,11 +122,6 @@ os::Result<int> GroupFile::ioctl(Context& context, Description& file, std::uint6
   }
 }
 
-bool GroupFile::link_kvm(KvmVm* vm) {
-  kvm = vm;
-  return true;
-}
-
 void GroupFile::released(Machine::Impl& machine, Description&) {
   if (backing != nullptr) std::exchange(backing, nullptr)->detach_group(machine, *this);
   group.opened = nullptr;

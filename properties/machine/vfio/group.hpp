@@ -31,7 +31,7 @@ struct GroupFile final : FileObject {
   explicit GroupFile(IommuGroup& of) : group(of) {}
 
   os::Result<int> ioctl(Context& context, Description& file, std::uint64_t request, void* argument) override;
-  bool link_kvm(KvmVm* vm) override;
+  KvmVm** kvm_link() override { return &kvm; }
   void released(Machine::Impl& machine, Description& file) override;
 
   IommuGroup& group;

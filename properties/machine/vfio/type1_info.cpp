@@ -52,6 +52,7 @@ os::Result<int> Type1::get_info(Context& context, void* argument) const {
   const auto asked = copy_in<abi::vfio_iommu_type1_info>(context, argument, kMinimum);
   if (!asked) return std::unexpected(asked.error());
   if (asked->argsz < kMinimum) return std::unexpected(Errno::einval);
+  if (context.fires(FaultPoint::ioctl_type1_info_enomem)) return std::unexpected(Errno::enomem);
   const bool is_physical = physical_groups_ != 0;
   Chain chain;
   abi::vfio_iommu_type1_info_cap_migration migration;
