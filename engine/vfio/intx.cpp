@@ -19,6 +19,12 @@ void note(Expected<void>& first, Expected<void> result) {
   if (first && !result) first = std::move(result);
 }
 
+/// As the old side had it. A GSI below zero becomes one that no pin has.
+IntxRoute route_of(const vmstate::IntxState& loaded) {
+  if (loaded.route_mode != vmstate::IntxRouteMode::enabled) return {};
+  return {.enabled = true, .gsi = static_cast<std::uint32_t>(loaded.route_irq)};
+}
+
 }  // namespace
 
 Intx::Intx(PciDevice& device) : device_(device) {
@@ -248,11 +254,11 @@ Expected<void> Intx::take_back() {
 
 Expected<void> Intx::check_loaded(const vmstate::VfioCprPci& section, bool in_use) const {
   const vmstate::IntxState& loaded = section.intx;
-  const bool routed = loaded.route_mode == vmstate::IntxRouteMode::enabled;
+  const IntxRoute route = route_of(loaded);
   if (loaded.route_mode == vmstate::IntxRouteMode::inverted) {
     return refuse(ErrorCode::bad_value, {"INTx: an inverted route"});
   }
-  if (routed && (loaded.route_irq < 0 || loaded.route_irq >= static_cast<std::int32_t>(kvm::kPins))) {
+  if (route.gsi >= kvm::kPins) {
     return refuse(ErrorCode::bad_value,
                   {"INTx: routed to ", Decimal(loaded.route_irq), ", there are ", Decimal(kvm::kPins), " pins"});
   }
@@ -270,18 +276,16 @@ Expected<void> Intx::check_loaded(const vmstate::VfioCprPci& section, bool in_us
     return check_no_vector_fd(device_, kUnmask);
   }
   if (auto came = check_vector_fd(device_, kInterrupt, 0, "INTx is in use"); !came) return came;
-  return can_use_kvm({.enabled = routed}) ? Expected<void>() : check_no_vector_fd(device_, kUnmask);
+  return can_use_kvm(route) ? Expected<void>() : check_no_vector_fd(device_, kUnmask);
 }
 
 void Intx::adopt_route(const vmstate::IntxState& loaded) {
-  route_.enabled = loaded.route_mode == vmstate::IntxRouteMode::enabled;
-  route_.gsi = route_.enabled ? static_cast<std::uint32_t>(loaded.route_irq) : 0;
+  route_ = route_of(loaded);
 }
 
 /// Without an unmask eventfd the old side could not give it to KVM, and went on in user space.
 bool Intx::kvm_delivers(const vmstate::IntxState& loaded) const {
-  const bool routed = loaded.route_mode == vmstate::IntxRouteMode::enabled;
-  return can_use_kvm({.enabled = routed}) && has_vector_fd(device_, kUnmask, 0);
+  return can_use_kvm(route_of(loaded)) && has_vector_fd(device_, kUnmask, 0);
 }
 
 bool Intx::hides_bars(const vmstate::IntxState& loaded) const {
