@@ -1,50 +1,27 @@
 // A load takes memory in proportion to the bytes that are there, whatever the bytes announce.
-#include <algorithm>
-#include <cstdlib>
 #include <gtest/gtest.h>
-#include <malloc.h>
-#include <new>
-#include <string>
 #include <utility>
 
 #include "engine/handover/cpr_state.hpp"
 #include "engine/store/null_kernel.hpp"
+#include "properties/bad_input/allocations.hpp"
 
+namespace vcpr::bad_input {
 namespace {
 
-std::size_t bytes_held = 0;
-std::size_t bytes_at_most = 0;
-
-}  // namespace
-
-// Every allocation of this test program is counted; only its growth inside a load is looked at.
-void* operator new(std::size_t size) {
-  void* memory = std::malloc(std::max<std::size_t>(size, 1));
-  if (memory == nullptr) std::abort();
-  bytes_held += malloc_usable_size(memory);
-  bytes_at_most = std::max(bytes_at_most, bytes_held);
-  return memory;
-}
-void operator delete(void* memory) noexcept {
-  if (memory != nullptr) bytes_held -= malloc_usable_size(memory);
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  operator delete(memory);
-}
-
-namespace vcpr::handover {
-namespace {
+using handover::CprState;
+using handover::Encoding;
+using handover::kLoadMemoryFactor;
+using handover::kLoadSlackBytes;
 
 /// The most memory that was held beyond the stream itself while it was loaded.
 std::size_t memory_of_load(std::vector<std::byte> bytes, bool expected_to_load) {
   store::NullKernel kernel;
   kernel.keeps_closed = false;
-  std::size_t before = bytes_held;
-  bytes_at_most = bytes_held;
-  auto loaded = load_cpr_state(kernel, {std::move(bytes), {}}, Encoding::exec);
+  const Allocations allocations;
+  auto loaded = handover::load_cpr_state(kernel, {std::move(bytes), {}}, Encoding::exec);
   EXPECT_EQ(loaded.has_value(), expected_to_load) << loaded.error().message();
-  return bytes_at_most - before;
+  return allocations.peak();
 }
 
 std::vector<std::byte> stream_of(int entries) {
@@ -53,7 +30,7 @@ std::vector<std::byte> stream_of(int entries) {
   CprState state;
   for (int i = 0; i < entries; ++i) EXPECT_TRUE(state.descriptors.adopt({"n", i}, kernel, i));
   wire::Outbox out;
-  EXPECT_TRUE(save_cpr_state(state, Encoding::exec, out));
+  EXPECT_TRUE(handover::save_cpr_state(state, Encoding::exec, out));
   return out.bytes;
 }
 
@@ -76,4 +53,4 @@ TEST(CprStateMemory, AnAnnouncedLengthTakesNoMemory) {
 }
 
 }  // namespace
-}  // namespace vcpr::handover
+}  // namespace vcpr::bad_input
