@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "engine/store/null_kernel.hpp"
+#include "source_dir.hpp"
 
 namespace vcpr::handover {
 namespace {

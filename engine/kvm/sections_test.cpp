@@ -12,6 +12,7 @@
 #include "engine/kvm/sections/ioapic.hpp"
 #include "engine/vmstate/codec.hpp"
 #include "engine/vmstate/main_stream_document.hpp"
+#include "source_dir.hpp"
 
 namespace vcpr::kvm {
 namespace {

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "source_dir.hpp"
+
 namespace vcpr {
 namespace {
 

@@ -10,6 +10,7 @@
 #include "engine/vmstate/sections/vfio_cpr_pci.hpp"
 #include "engine/vmstate/stream_testing.hpp"
 #include "engine/vmstate/vmdescription.hpp"
+#include "source_dir.hpp"
 
 namespace vcpr::vmstate {
 namespace {

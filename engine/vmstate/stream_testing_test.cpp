@@ -4,6 +4,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "source_dir.hpp"
+
 namespace vcpr::vmstate::testing {
 
 namespace {

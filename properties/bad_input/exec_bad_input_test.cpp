@@ -5,6 +5,7 @@
 #include "engine/store/descriptor_kind.hpp"
 #include "properties/bad_input/new_process.hpp"
 #include "properties/streams/damage.hpp"
+#include "source_dir.hpp"
 
 namespace vcpr::bad_input {
 namespace {

@@ -8,6 +8,7 @@
 #include "properties/bad_input/verdict.hpp"
 #include "properties/streams/damage.hpp"
 #include "properties/streams/known_vm.hpp"
+#include "source_dir.hpp"
 
 namespace vcpr::bad_input {
 namespace {

@@ -8,6 +8,7 @@
 #include "properties/bad_input/new_process.hpp"
 #include "properties/streams/damage.hpp"
 #include "properties/streams/stream_sender.hpp"
+#include "source_dir.hpp"
 
 namespace vcpr::bad_input {
 namespace {

@@ -14,6 +14,7 @@
 #include "properties/machine/state.hpp"
 #include "properties/machine/vfio/device.hpp"
 #include "properties/streams/riders.hpp"
+#include "source_dir.hpp"
 
 namespace vcpr::captures {
 

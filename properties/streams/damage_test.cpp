@@ -8,6 +8,7 @@
 #include "properties/streams/mutate.hpp"
 #include "properties/streams/riders.hpp"
 #include "properties/streams/transfer_input.hpp"
+#include "source_dir.hpp"
 
 namespace vcpr::streams {
 namespace {

@@ -11,6 +11,7 @@
 #include "properties/streams/arrival.hpp"
 #include "properties/streams/delivery.hpp"
 #include "properties/streams/exec_input.hpp"
+#include "source_dir.hpp"
 
 namespace vcpr::streams {
 namespace {

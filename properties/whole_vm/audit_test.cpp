@@ -9,6 +9,7 @@
 
 #include "properties/whole_vm/invariants.hpp"
 #include "properties/whole_vm/watch.hpp"
+#include "source_dir.hpp"
 
 namespace vcpr::whole_vm {
 namespace {
