@@ -23,15 +23,17 @@ std::string where(const Step& step) {
 }
 
 /// What goes with a file's last descriptor is I2's.
-bool is_close(const Step& step) {
-  return step.call.site.call == machine::Call::close;
+/// By the caller's will, or as the descriptors of a message that it has no room for: the last one takes device and mappings
+/// along.
+bool closes(const Step& step) {
+  return step.call.site.call == machine::Call::close || step.call.site.call == machine::Call::recvmsg;
 }
 
 /// The first change of an I/O address space that this call made and `is_wrong` says so of.
 template <class Wrong>
 std::optional<IovaChange> find_change(const Step& step, Wrong is_wrong) {
   std::optional<IovaChange> found;
-  if (is_close(step)) return found;
+  if (closes(step)) return found;
   step.truth().iova_changes().for_each_after(step.since.iova_changes, [&](const IovaChange& each) {
     if (!found && step.is_its(each.call_number) && is_wrong(each)) found = each;
   });
@@ -170,7 +172,7 @@ Verdict no_trigger_changes(const Step& step) {
 
 Verdict no_device_is_touched(const Step& step) {
   if (step.is_request(request::vfio_device_reset)) return violated("I33", "no reset", "one" + where(step));
-  if (is_close(step) || step.is_lost()) return {};
+  if (closes(step) || step.is_lost()) return {};
   Verdict verdict;
   step.truth().device_changes().for_each_after(step.since.device_changes, [&](const machine::DeviceChange& each) {
     if (step.is_its(each.call_number) && step.rig.is_plugged(each.device)) verdict = touched(each);

@@ -34,6 +34,7 @@ void start_driver(Machine& machine, std::uint32_t device) {
   PciFunction& function = function_of(machine, device);
   constexpr std::array kMemoryAndMaster{std::byte{0x06}};
   (void)write_config(function, kMemoryAndMaster, 4);
+  acknowledge_interrupts(machine, device);  // a cause from before would keep the next one silent
   if (is(function, DeviceModel::igb)) {
     const bool extended = function.device->interrupts.mode == IrqMode::msix;
     write(function, Igb::kGpie, extended ? Igb::kMsixMode : 0);
