@@ -22,9 +22,7 @@ std::string where(const Step& step) {
   return " at call " + number(step.call.site.number);
 }
 
-/// What goes with a file's last descriptor is I2's.
-/// By the caller's will, or as the descriptors of a message that it has no room for: the last one takes device and mappings
-/// along.
+/// By its caller's will, or as what a message brought and had no room. What goes with a file's last descriptor is I2's.
 bool closes(const Step& step) {
   return step.call.site.call == machine::Call::close || step.call.site.call == machine::Call::recvmsg;
 }
